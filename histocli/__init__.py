@@ -1,0 +1,3 @@
+"""histocli: classify cancer from H&E histopathology tiles."""
+
+__version__ = "0.1.0"

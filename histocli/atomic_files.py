@@ -1,0 +1,82 @@
+"""Files that are whole or absent: a temporary name, fsync, rename.
+
+Every layer writes through these functions, so a reader never meets half a file under a final name.
+"""
+
+import csv
+import errno
+import io
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from histocli.errors import HistoError
+
+
+@contextmanager
+def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success it takes its name.
+
+    Args:
+        path: The final name.
+        durable: Flush to disk before renaming, so that the file also survives a loss of power. Tiles
+            go without: they are many, and their hash tells on the next run whether they are whole.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        yield temporary
+        if durable:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise HistoError(f"{path}: the disk is full; free some space and run again") from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write ``content`` to ``path`` atomically."""
+    with atomic_path(path, durable=durable) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write ``content`` to ``path`` atomically, as UTF-8 with Unix line ends."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write ``content`` as indented JSON; NaN and infinities become null, as JSON has neither."""
+    write_text(path, json.dumps(_without_nan(content), indent=2, ensure_ascii=False) + "\n")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table with Unix line ends; floats keep every digit, None is an empty cell."""
+    with io.StringIO(newline="") as buffer:
+        write_csv_rows(buffer, [header, *rows])
+        write_text(path, buffer.getvalue())
+
+
+def write_csv_rows(file: IO[str], rows: Iterable[Sequence[object]]) -> None:
+    """Append rows to an open text file."""
+    csv.writer(file, lineterminator="\n").writerows(
+        [repr(cell) if isinstance(cell, float) else cell for cell in row] for row in rows
+    )
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value

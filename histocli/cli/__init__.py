@@ -1,0 +1,1 @@
+"""The `histo` command line: parses, calls the library, prints; computes nothing."""

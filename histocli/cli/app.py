@@ -1,0 +1,79 @@
+"""The `histo` application: its commands, in the order of the work."""
+
+from typing import Annotated
+
+import typer
+
+from histocli import __version__
+from histocli.cli.config import config
+from histocli.cli.demo import demo
+from histocli.cli.evaluate import evaluate
+from histocli.cli.explain import explain
+from histocli.cli.normalize import normalize
+from histocli.cli.predict import predict
+from histocli.cli.qc import qc
+from histocli.cli.report import report
+from histocli.cli.train import train
+
+DATA_PANEL, MODEL_PANEL, RESULT_PANEL, OTHER_PANEL = (
+    "Prepare the data",
+    "Train a model",
+    "Read the results",
+    "More",
+)
+
+app = typer.Typer(
+    name="histo",
+    no_args_is_help=True,
+    # Local variables may hold the names of patients' files.
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(rich_help_panel=DATA_PANEL)(normalize)
+app.command(rich_help_panel=DATA_PANEL)(qc)
+app.command(rich_help_panel=MODEL_PANEL)(train)
+app.command(rich_help_panel=MODEL_PANEL)(predict)
+app.command(rich_help_panel=RESULT_PANEL)(evaluate)
+app.command(rich_help_panel=RESULT_PANEL)(explain)
+app.command(rich_help_panel=RESULT_PANEL)(report)
+app.command(rich_help_panel=OTHER_PANEL)(demo)
+app.command(rich_help_panel=OTHER_PANEL)(config)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"histo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def histo(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Classify cancer from H&E histopathology tiles.
+
+    [bold]In a folder with data/train, data/valid and data/test:[/bold]
+
+      histo normalize data/train        stain-normalize the tiles
+      histo qc data/train               find what is not fit to train on
+      histo train --arch efficientnet   train; the best model goes to runs/
+      histo evaluate                    clinical numbers with intervals
+      histo explain                     what the model looks at
+      histo report                      one page to hand on
+
+    No data at hand? [bold]histo demo data[/bold] makes some.
+
+    Research software, not a medical device.
+    """
+    del version
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,142 @@
+"""The only consoles: results on stdout, progress and messages on stderr."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+# Without a terminal a progress line is printed this often.
+SECONDS_BETWEEN_LINES = 30.0
+
+
+class RateColumn(ProgressColumn):
+    """Tiles a second."""
+
+    def render(self, task: Task) -> Text:
+        """Rate of the last seconds."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s")
+
+
+@dataclass
+class Terminal:
+    """How one command talks to its user.
+
+    Attributes:
+        quiet: No progress, no messages.
+        verbose: More of both.
+        as_json: The result is one JSON object on stdout.
+    """
+
+    quiet: bool = False
+    verbose: bool = False
+    as_json: bool = False
+    out: Console = field(default_factory=lambda: Console(file=sys.stdout, highlight=False))
+    err: Console = field(default_factory=lambda: Console(file=sys.stderr, highlight=False))
+
+    def say(self, message: str) -> None:
+        """A line for the user, on stderr."""
+        if not self.quiet:
+            style = "yellow" if message.startswith("warning") else None
+            self.err.print(message, style=style, markup=False, soft_wrap=True)
+
+    def error(self, message: str, exit_code: int) -> None:
+        """An error in one sentence; as JSON too where JSON was asked for."""
+        self.err.print(Text("error: ", style="bold red") + Text(message), soft_wrap=True)
+        if self.as_json:
+            self.out.file.write(json.dumps({"error": message, "exit_code": exit_code}) + "\n")
+
+    def result(self, facts: Mapping[str, Any], *blocks: Table | str) -> None:
+        """The result: tables and lines, or the same facts as JSON."""
+        if self.as_json:
+            self.out.file.write(json.dumps(facts, indent=2, default=str, ensure_ascii=False) + "\n")
+            return
+        for block in blocks:
+            if isinstance(block, str):
+                self.out.print(block, markup=False, soft_wrap=True)
+            else:
+                self.out.print(block)
+
+    @contextmanager
+    def progress(self, stage: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar with rate and time left; lines now and then where there is no terminal."""
+        if self.quiet:
+            yield lambda _: None
+        elif self.err.is_terminal:
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                RateColumn(),
+                TimeRemainingColumn(),
+            )
+            with Progress(*columns, console=self.err, transient=True) as bar:
+                task = bar.add_task(stage, total=total)
+                yield lambda done: bar.advance(task, done)
+        else:
+            yield self._lines(stage, total)
+
+    def _lines(self, stage: str, total: int) -> Callable[[int], None]:
+        started = last = time.monotonic()
+        done = 0
+
+        def advance(number: int) -> None:
+            nonlocal done, last
+            done += number
+            now = time.monotonic()
+            if now - last >= SECONDS_BETWEEN_LINES and done:
+                last = now
+                left = (now - started) / done * (total - done)
+                rate = done / (now - started)
+                self.say(f"{stage}: {done} of {total}, {rate:,.0f} tiles/s, {left:.0f} s left")
+
+        return advance
+
+
+def make_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """A plain table: the first column names, the others are numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for position, name in enumerate(header):
+        table.add_column(name, justify="left" if position == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    return table
+
+
+class Stages:
+    """Stages of one command, each with its progress; beginning one ends the one before."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+        self._stage = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def begin(self, stage: str, tiles: int) -> Callable[[int], None]:
+        """Begin a stage of so many tiles."""
+        self.close()
+        return self._stage.enter_context(self.terminal.progress(stage, tiles))
+
+    def close(self) -> None:
+        """End the stage under way."""
+        self._stage.close()

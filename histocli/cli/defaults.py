@@ -1,0 +1,47 @@
+"""What a command works on when nothing was named, and how it says so."""
+
+from pathlib import Path
+
+from histocli.cli.console import Terminal
+from histocli.errors import InputError
+
+DATA = Path("data")
+
+
+def data_or_default(named: Path | None, default: Path, terminal: Terminal) -> Path:
+    """The named path, or the default, which is printed.
+
+    Raises:
+        InputError: If neither is there.
+    """
+    path = default if named is None else named
+    if not path.exists():
+        advice = (
+            "; name the folder of your tiles, or make some with `histo demo data`"
+            if named is None
+            else ""
+        )
+        raise InputError(f"{path}: no such file or folder{advice}")
+    if named is None:
+        terminal.say(f"source: {path} (default)")
+    return path
+
+
+def beside(source: Path, suffix: str) -> Path:
+    """``data/train`` to ``data/train-normalized``; a file loses its extension."""
+    resolved = source.resolve() if source.name in ("", ".", "..") else source
+    name = resolved.name if resolved.is_dir() else resolved.stem
+    return resolved.with_name(name + suffix)
+
+
+def run_or_newest(named: Path | None, runs: Path, terminal: Terminal) -> Path:
+    """The named run, or the newest in ``runs``, which is printed."""
+    from histocli.report.collect import newest_run
+
+    if named is not None:
+        # A bare name means a run in the folder of runs.
+        inside = runs / named
+        return inside if not named.exists() and inside.exists() else named
+    run = newest_run(runs)
+    terminal.say(f"run: {run} (newest)")
+    return run

@@ -1,0 +1,88 @@
+"""`histo train`."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from histocli.cli.console import Stages, Terminal, make_table
+from histocli.cli.defaults import DATA, data_or_default
+from histocli.cli.options import with_settings
+from histocli.settings import TrainSettings
+
+
+class TerminalMonitor(Stages):
+    """Shows a training run in the terminal."""
+
+    def say(self, message: str) -> None:
+        """A line for the user."""
+        self.terminal.say(message)
+
+    def epoch(self, row: dict[str, float]) -> None:
+        """Say how an epoch ended."""
+        self.close()
+        self.terminal.say(
+            f"epoch {row['epoch']:.0f}: loss {row['train_loss']:.4f}, validation loss "
+            f"{row['valid_loss']:.4f}, AUROC {row['valid_auroc']:.4f}, "
+            f"{row['images_per_second']:.0f} images/s, {row['seconds']:.0f} s"
+        )
+
+
+@with_settings("train")
+def train(
+    data: Annotated[
+        Path | None, typer.Argument(help="Labelled data set.", show_default=str(DATA))
+    ] = None,
+    *,
+    settings: TrainSettings,
+    terminal: Terminal,
+) -> None:
+    """Train a classifier on DATA; the best model, its history and its settings go to runs/NAME.
+
+    Splits come from the folders train, valid and test or from the table; what is missing is divided by
+    group. Stop it any time (Ctrl-C, SIGTERM) and continue with --resume.
+
+    Examples:
+      histo train --arch efficientnet
+      histo train data --arch resnet50 --weights resnet50.safetensors --stain macenko
+      histo train --resume
+    """
+    from histocli.report.figures import training_history_figure
+    from histocli.training.api import TrainRequest, run_training
+    from histocli.training.plan import RunOptions, TrainingPlan
+
+    names = [field.name for field in fields(TrainingPlan)]
+    request = TrainRequest(
+        data=data,
+        plan=TrainingPlan(**{name: getattr(settings, name) for name in names}),
+        explicit=frozenset(settings.model_fields_set),
+        options=RunOptions(
+            settings.runs, settings.seed, settings.workers, settings.offline, settings.strict
+        ),
+        name=settings.name,
+        device=settings.device,
+        resume=settings.resume,
+        overwrite=settings.overwrite,
+        dry_run=settings.dry_run,
+        find_data=lambda named: data_or_default(named, DATA, terminal),
+    )
+    with TerminalMonitor(terminal) as monitor:
+        outcome = run_training(request, monitor)
+    if outcome.progress is None:
+        _print_plan(outcome.facts, terminal)
+        return
+    figure = training_history_figure(
+        outcome.run / "history.csv", outcome.run / "training_history.png"
+    )
+    rows = [[key.replace("_", " "), value] for key, value in outcome.facts.items()]
+    terminal.result(
+        {**outcome.facts, "figure": figure},
+        make_table("Training", ["", ""], rows),
+        f"wrote {outcome.run}; next: histo evaluate",
+    )
+
+
+def _print_plan(facts: dict[str, Any], terminal: Terminal) -> None:
+    rows = [[key.replace("_", " "), value] for key, value in facts.items()]
+    terminal.result({"dry_run": True, **facts}, make_table("Would train", ["", ""], rows))

@@ -1,0 +1,126 @@
+"""Decode one image file to uint8 RGB, or say why not."""
+
+import io
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from histocli.errors import UnreadableTileError
+
+FORMATS: Mapping[str, str] = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".webp": "WEBP",
+}
+LOSSY_FORMATS = ("JPEG", "WEBP")
+# A tile is small; 64 megapixels is a 192 MB array, and more is a slide or a bomb.
+MAXIMUM_PIXELS = 64_000_000
+
+
+def is_image_name(name: str) -> bool:
+    """Whether the extension is one that we read."""
+    return Path(name).suffix.lower() in FORMATS
+
+
+def decode_image(content: bytes, name: Path | str) -> NDArray[np.uint8]:
+    """Decode to uint8 RGB, shape ``(H, W, 3)``.
+
+    Transparent pixels are composed onto white (glass); grey and palette images are expanded; 16 bits
+    are reduced to 8 by dropping the low byte.
+
+    Raises:
+        UnreadableTileError: Whatever is wrong with the content.
+    """
+    try:
+        # A warning of Pillow (a bomb, broken metadata) means the file is not to be trusted.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content), formats=sorted(set(FORMATS.values()))) as image:
+                _check_size(image)
+                image.load()
+                return _to_rgb(image)
+    except Exception as error:
+        # OSError, ValueError, SyntaxError, struct.error …: each means the same to the user.
+        raise UnreadableTileError(name, _reason(content, error)) from error
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read and decode one file."""
+    return decode_image(read_file(path), path)
+
+
+def read_file(path: Path) -> bytes:
+    """Bytes of a file.
+
+    Raises:
+        UnreadableTileError: If it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableTileError(path, error.strerror or str(error)) from error
+
+
+def _check_size(image: Image.Image) -> None:
+    if image.width * image.height > MAXIMUM_PIXELS:
+        raise ValueError(f"{image.width}x{image.height} pixels are no tile; cut it into tiles")
+
+
+def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    convert = _CONVERSIONS.get(image.mode)
+    if convert is None:
+        raise ValueError(f"pixel type {image.mode!r} is not supported; save it as 8-bit RGB")
+    return convert(image)
+
+
+def _plain(image: Image.Image) -> NDArray[np.uint8]:
+    return np.asarray(image.convert("RGB"))
+
+
+def _on_white(image: Image.Image) -> NDArray[np.uint8]:
+    transparent = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    return np.asarray(Image.alpha_composite(white, transparent).convert("RGB"))
+
+
+def _palette(image: Image.Image) -> NDArray[np.uint8]:
+    return _on_white(image) if "transparency" in image.info else _plain(image)
+
+
+def _sixteen_bits(image: Image.Image) -> NDArray[np.uint8]:
+    grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+_CONVERSIONS: Mapping[str, Callable[[Image.Image], NDArray[np.uint8]]] = {
+    "RGB": np.asarray,
+    "L": _plain,
+    "1": _plain,
+    "CMYK": _plain,
+    "YCbCr": _plain,
+    "RGBX": _plain,
+    "P": _palette,
+    "PA": _on_white,
+    "LA": _on_white,
+    "RGBA": _on_white,
+    "I;16": _sixteen_bits,
+    "I;16L": _sixteen_bits,
+    "I;16B": _sixteen_bits,
+}
+
+
+def _reason(content: bytes, error: Exception) -> str:
+    if not content:
+        return "the file is empty"
+    text = str(error).replace("<_io.BytesIO object at 0x", "file ").split("\n")[0]
+    if "cannot identify image file" in text:
+        return "not an image that we read (PNG, JPEG, TIFF, BMP, WebP)"
+    return text or type(error).__name__

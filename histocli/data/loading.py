@@ -1,0 +1,112 @@
+"""Read tiles ahead of their use: decoding threads, bounded look-ahead, batches of one size."""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histocli.atomic_files import write_csv
+from histocli.data.tiles import TileBatch, TileSource, in_chunks
+from histocli.errors import InputError, SkippedInputsError, UnreadableTileError
+
+BATCHES_AHEAD = 3
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedTile:
+    """A tile that could not be read."""
+
+    id: str
+    reason: str
+
+
+def default_workers() -> int:
+    """Decoding threads when the user states none: one a core, at most eight."""
+    return max(1, min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4))
+
+
+def load_batches(
+    source: TileSource,
+    indices: Sequence[int],
+    batch_size: int,
+    skipped: list[SkippedTile],
+    *,
+    workers: int | None = None,
+) -> Iterator[TileBatch]:
+    """Decode tiles in threads and yield them in batches, in the order of ``indices``.
+
+    A chunk of ``batch_size`` whose tiles differ in size is yielded as one batch per size. The batches
+    are the same for any number of workers.
+
+    Args:
+        source: Where the tiles are.
+        indices: Which of them, in which order.
+        batch_size: Tiles per batch.
+        skipped: Receives the tiles that could not be read.
+        workers: Decoding threads; one a core when None.
+    """
+    chunks = in_chunks(indices, batch_size)
+    with ThreadPoolExecutor(workers or default_workers(), "decode") as pool:
+        pending: deque[list[tuple[int, Future[Pixels]]]] = deque()
+        try:
+            for chunk in chunks:
+                pending.append([(i, pool.submit(source.read, i)) for i in chunk])
+                if len(pending) > BATCHES_AHEAD:
+                    yield from _collect(source, pending.popleft(), skipped)
+            while pending:
+                yield from _collect(source, pending.popleft(), skipped)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def write_skipped(folder: Path, skipped: Sequence[SkippedTile]) -> Path | None:
+    """Write ``skipped.csv`` where there is something to list; remove one of an earlier run."""
+    path = folder / "skipped.csv"
+    if not skipped:
+        path.unlink(missing_ok=True)
+        return None
+    rows = sorted({(tile.id, tile.reason) for tile in skipped})
+    write_csv(path, ["tile", "reason"], rows)
+    return path
+
+
+def check_skipped(skipped: Sequence[SkippedTile], total: int, *, strict: bool) -> None:
+    """Decide what skipped tiles mean for the run.
+
+    Raises:
+        InputError: If nothing at all could be read.
+        SkippedInputsError: With ``strict``, if anything was skipped.
+    """
+    if skipped and len(skipped) >= total:
+        raise InputError(
+            f"none of the {total} tiles could be read; the first: {skipped[0].id}: {skipped[0].reason}"
+        )
+    if skipped and strict:
+        raise SkippedInputsError(
+            f"{len(skipped)} of {total} tiles could not be read (see skipped.csv); the first: "
+            f"{skipped[0].id}: {skipped[0].reason}"
+        )
+
+
+def _collect(
+    source: TileSource, chunk: Sequence[tuple[int, Future[Pixels]]], skipped: list[SkippedTile]
+) -> Iterator[TileBatch]:
+    by_size: dict[tuple[int, ...], tuple[list[Pixels], list[int]]] = {}
+    for index, future in chunk:
+        try:
+            pixels = future.result()
+        except UnreadableTileError as error:
+            skipped.append(SkippedTile(source.tiles[index].id, error.reason))
+            continue
+        same_size = by_size.setdefault(pixels.shape, ([], []))
+        same_size[0].append(pixels)
+        same_size[1].append(index)
+    for tiles, indices in by_size.values():
+        channels_first = np.ascontiguousarray(np.stack(tiles).transpose(0, 3, 1, 2))
+        yield TileBatch(channels_first, np.array(indices, np.int64))

@@ -1,0 +1,121 @@
+"""The tile, the table of tiles, the batch, and the protocol of whatever holds them."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+SPLIT_ALIASES: Mapping[str, Split] = {
+    "train": "train",
+    "valid": "valid",
+    "val": "valid",
+    "validation": "valid",
+    "test": "test",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One row of the table of tiles.
+
+    Attributes:
+        id: POSIX path relative to the source, extension kept.
+        label: Class name.
+        group: Patient, slide or whatever must not be torn apart by a split.
+        split: train, valid or test.
+        extra: The table's other columns.
+    """
+
+    id: str
+    label: str | None = None
+    group: str | None = None
+    split: Split | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TileBatch:
+    """Tiles of one size.
+
+    Attributes:
+        pixels: uint8 RGB, shape ``(N, 3, H, W)``.
+        indices: Position of each in ``TileSource.tiles``.
+    """
+
+    pixels: NDArray[np.uint8]
+    indices: NDArray[np.int64]
+
+
+class TileSource(Protocol):
+    """Anything that holds tiles: folders, a manifest, an archive, an HDF5 file, a slide."""
+
+    @property
+    def root(self) -> Path:
+        """The file or folder that the user named."""
+
+    @property
+    def layout(self) -> str:
+        """Name of the layout, a key of ``LAYOUTS``."""
+
+    @property
+    def tiles(self) -> Sequence[Tile]:
+        """The table, sorted by id."""
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """Decode one tile to uint8 RGB, shape ``(H, W, 3)``.
+
+        Raises:
+            UnreadableTileError: Naming the file and the reason.
+        """
+
+    def read_bytes(self, index: int) -> bytes:
+        """Content of one tile as stored: what its hash is taken of.
+
+        Raises:
+            UnreadableTileError: If there is nothing to read.
+        """
+
+
+def class_names(tiles: Sequence[Tile]) -> list[str]:
+    """Sorted names of the classes that occur."""
+    return sorted({tile.label for tile in tiles if tile.label is not None})
+
+
+def content_hash(source: TileSource, indices: Sequence[int]) -> str:
+    """SHA-256 over the names and stored bytes of some tiles.
+
+    A leading split folder is left out of the names, so that ``data`` restricted to its training split
+    and ``data/train`` have the same hash.
+    """
+
+    def line(index: int) -> str:
+        name = source.tiles[index].id
+        first, _, rest = name.partition("/")
+        name = rest if rest and first.lower() in SPLIT_ALIASES else name
+        try:
+            digest = hashlib.sha256(source.read_bytes(index)).hexdigest()
+        except OSError as error:
+            digest = f"unreadable: {type(error).__name__}"
+        return f"{digest}  {name}\n"
+
+    with ThreadPoolExecutor() as pool:
+        lines = sorted(pool.map(line, indices))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def indices_of_split(tiles: Sequence[Tile], split: Split) -> list[int]:
+    """Positions of the tiles of one split."""
+    return [index for index, tile in enumerate(tiles) if tile.split == split]
+
+
+def in_chunks(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    """Cut a sequence into chunks of ``size``, the last one shorter."""
+    for start in range(0, len(indices), size):
+        yield indices[start : start + size]

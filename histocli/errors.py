@@ -1,0 +1,48 @@
+"""Errors that a user can act on: each message names the thing and says what to do."""
+
+from pathlib import Path
+
+
+class HistoError(Exception):
+    """Base of every expected error; ``exit_code`` is what the command line returns."""
+
+    exit_code = 1
+
+
+class SettingsError(HistoError):
+    """A wrong option, setting or combination of them."""
+
+    exit_code = 2
+
+
+class InputError(HistoError):
+    """No usable input: a folder without tiles, a broken run, an unreadable table."""
+
+    exit_code = 3
+
+
+class SkippedInputsError(HistoError):
+    """Some inputs had to be skipped and ``--strict`` was given."""
+
+    exit_code = 4
+
+
+class StoppedError(HistoError):
+    """Stopped by SIGTERM or SIGUSR1 in a state that can be resumed."""
+
+    exit_code = 75
+
+
+class InterruptedRunError(HistoError):
+    """Interrupted by the user, in a state that can be resumed."""
+
+    exit_code = 130
+
+
+class UnreadableTileError(HistoError):
+    """One tile cannot be read; the run goes on without it and lists it."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = str(path)
+        self.reason = reason

@@ -1,0 +1,1 @@
+"""Classifiers of tiles: architectures, weights, preprocessing, checkpoints."""

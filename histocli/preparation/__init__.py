@@ -1,0 +1,1 @@
+"""Preparing data: the stream behind `histo normalize`."""

@@ -1,0 +1,177 @@
+"""Read, normalise, write: a stream with flat memory that continues where it was stopped."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from histocli.data.loading import (
+    SkippedTile,
+    check_skipped,
+    default_workers,
+    load_batches,
+    write_skipped,
+)
+from histocli.data.normalized import normalized_name
+from histocli.data.tiles import TileBatch, TileSource
+from histocli.data.writing import Journal, write_tile
+from histocli.errors import SettingsError
+from histocli.preparation.tables import write_label_table, write_manifest
+from histocli.run_record import RunRecord
+from histocli.stain.backends import to_numpy
+from histocli.stain.normalizer import MacenkoNormalizer
+
+JOURNAL_NAME = ".journal.jsonl"
+
+
+@dataclass(frozen=True)
+class NormalizeResult:
+    """Counts of a finished normalisation.
+
+    Attributes:
+        output: The folder written.
+        tiles: Tiles in the source.
+        by_status: Tiles by stain status.
+        skipped: Tiles that could not be read.
+        already_done: Tiles that an earlier run had finished.
+    """
+
+    output: Path
+    tiles: int
+    by_status: Mapping[str, int]
+    skipped: Sequence[SkippedTile]
+    already_done: int
+
+
+def normalize_tiles(
+    source: TileSource,
+    output: Path,
+    normalizer: MacenkoNormalizer,
+    record: RunRecord,
+    *,
+    batch_size: int,
+    workers: int | None = None,
+    place: Callable[[Any], Any] = np.asarray,
+    overwrite: bool = False,
+    strict: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> NormalizeResult:
+    """Normalise every tile of a source into ``output``, in the layout that it has.
+
+    Args:
+        source: The tiles.
+        output: Folder to write.
+        normalizer: What to do to them.
+        record: Provenance; decides whether an earlier run is continued.
+        batch_size: Tiles per batch.
+        workers: Decoding threads.
+        place: Puts a NumPy batch where the normaliser is to work, on a GPU for example.
+        overwrite: Begin anew whatever lies there.
+        strict: Raise if a tile had to be skipped.
+        progress: Called with the number of tiles done.
+
+    Raises:
+        SettingsError: If ``output`` was made otherwise or holds something else.
+    """
+    _check_output(output, record, overwrite=overwrite)
+    _check_names(source)
+    record.write(output)
+    skipped: list[SkippedTile] = []
+    threads = workers or default_workers()
+    with (
+        Journal(output / JOURNAL_NAME) as journal,
+        ThreadPoolExecutor(threads, "write") as pool,
+    ):
+        todo = _not_yet_done(source, output, journal, pool)
+        already_done = len(source.tiles) - len(todo)
+        if progress is not None:
+            progress(already_done)
+        for batch in load_batches(source, todo, batch_size, skipped, workers=threads):
+            journal.append(_normalize_batch(source, output, normalizer, batch, place, pool))
+            if progress is not None:
+                progress(len(batch.indices))
+        entries = [journal.entries[t.id] for t in source.tiles if t.id in journal.entries]
+        write_label_table(source, output, {entry["tile"] for entry in entries})
+        write_manifest(source, output, entries)
+        write_skipped(output, skipped)
+        by_status = dict(sorted(Counter(entry["status"] for entry in entries).items()))
+        record.finish(output, tiles=len(entries), by_status=by_status, skipped=len(skipped))
+        journal.remove()
+    check_skipped(skipped, len(source.tiles), strict=strict)
+    return NormalizeResult(output, len(source.tiles), by_status, skipped, already_done)
+
+
+def _check_output(output: Path, record: RunRecord, *, overwrite: bool) -> None:
+    earlier = RunRecord.read_if_present(output)
+    if earlier is None and output.exists() and any(output.iterdir()):
+        raise SettingsError(
+            f"{output} holds files that histo normalize did not write; choose another --output"
+        )
+    if overwrite:
+        (output / JOURNAL_NAME).unlink(missing_ok=True)
+    elif earlier is not None:
+        record.check_continues(earlier, output)
+        record.started = earlier.started
+
+
+def _check_names(source: TileSource) -> None:
+    """Two tiles must not end in one file: a.jpg and a.png."""
+    seen: dict[str, str] = {}
+    for tile in source.tiles:
+        other = seen.setdefault(normalized_name(tile.id), tile.id)
+        if other != tile.id:
+            raise SettingsError(
+                f"{source.root}: {other} and {tile.id} would both become {normalized_name(tile.id)}; "
+                "rename one"
+            )
+
+
+def _not_yet_done(
+    source: TileSource, output: Path, journal: Journal, pool: ThreadPoolExecutor
+) -> list[int]:
+    """Tiles that are not in the journal, or whose file is not what the journal says."""
+
+    def is_done(index: int) -> bool:
+        tile = source.tiles[index].id
+        entry = journal.entries.get(tile)
+        if entry is None:
+            return False
+        try:
+            content = (output / normalized_name(tile)).read_bytes()
+        except OSError:
+            return False
+        return bool(hashlib.sha256(content).hexdigest() == entry["sha256"])
+
+    done = pool.map(is_done, range(len(source.tiles)))
+    return [index for index, finished in enumerate(done) if not finished]
+
+
+def _normalize_batch(
+    source: TileSource,
+    output: Path,
+    normalizer: MacenkoNormalizer,
+    batch: TileBatch,
+    place: Callable[[Any], Any],
+    pool: ThreadPoolExecutor,
+) -> list[dict[str, Any]]:
+    result = normalizer.normalize(place(batch.pixels))
+    pixels = np.ascontiguousarray(to_numpy(result.tiles).transpose(0, 2, 3, 1))
+    names = [source.tiles[index].id for index in batch.indices]
+    paths = [output / normalized_name(name) for name in names]
+    digests = pool.map(write_tile, paths, pixels)
+    columns = zip(
+        names,
+        digests,
+        result.status.tolist(),
+        to_numpy(result.tissue_fraction).astype(float).tolist(),
+        to_numpy(result.stain_matrices).astype(float).tolist(),
+        to_numpy(result.maximum_concentrations).astype(float).tolist(),
+        strict=True,
+    )
+    keys = ("tile", "sha256", "status", "tissue_fraction", "stain_matrix", "maxima")
+    return [dict(zip(keys, values, strict=True)) for values in columns]

@@ -1,0 +1,69 @@
+"""The tables beside normalised tiles: the manifest, and the user's own table with its paths rewritten."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from histocli.atomic_files import write_csv
+from histocli.data.layouts.label_table import find_table, read_rows, table_columns
+from histocli.data.normalized import normalized_name
+from histocli.data.tiles import TileSource
+
+STAIN_COLUMNS = tuple(
+    f"{stain}_{channel}"
+    for channel in ("red", "green", "blue")
+    for stain in ("hematoxylin", "eosin")
+)
+MANIFEST_COLUMNS = (
+    "tile",
+    "source",
+    "label",
+    "group",
+    "split",
+    "status",
+    "tissue_fraction",
+    *STAIN_COLUMNS,
+    "hematoxylin_maximum",
+    "eosin_maximum",
+)
+
+
+def write_manifest(source: TileSource, output: Path, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Write ``manifest.csv``: what became of each tile; a stain that is unknown is an empty cell."""
+    table = {tile.id: tile for tile in source.tiles}
+    rows = []
+    for entry in entries:
+        tile = table[entry["tile"]]
+        matrix = [value for row in entry["stain_matrix"] for value in row]
+        numbers = [None if math.isnan(v) else v for v in [*matrix, *entry["maxima"]]]
+        rows.append(
+            [
+                normalized_name(tile.id),
+                tile.id,
+                tile.label,
+                tile.group,
+                tile.split,
+                entry["status"],
+                entry["tissue_fraction"],
+                *numbers,
+            ]
+        )
+    write_csv(output / "manifest.csv", MANIFEST_COLUMNS, rows)
+
+
+def write_label_table(source: TileSource, output: Path, written: Collection[str]) -> None:
+    """Copy the user's table, if there is one, without the tiles that could not be read."""
+    table = source.root if source.root.is_file() else find_table(source.root)
+    if table is None or table.suffix.lower() not in (".csv", ".parquet"):
+        return
+    column = table_columns(table)["tile"]
+    rows = [row for row in read_rows(table) if row[column].replace("\\", "/") in written]
+    if not rows:
+        return
+    header = list(rows[0])
+    copied = [
+        [normalized_name(value) if name == column else value for name, value in row.items()]
+        for row in rows
+    ]
+    write_csv(output / "labels.csv", header, copied)

@@ -1,0 +1,40 @@
+"""What is measured of each tile: one pure function per file.
+
+To add a measure, write a file with a function like these and add a line to ``QC_MEASURES``: it becomes
+a column of ``qc.csv``. A measure judges nothing; ``qc.verdict`` does.
+"""
+
+from collections.abc import Callable, Mapping
+
+from histocli.qc.measures.black_fraction import black_fraction
+from histocli.qc.measures.brightness import brightness
+from histocli.qc.measures.density_saturation import density_saturation
+from histocli.qc.measures.pixels import Tiles, Values
+from histocli.qc.measures.saturation import saturation
+from histocli.qc.measures.sharpness import sharpness
+from histocli.qc.measures.tissue_fraction import tissue_fraction
+
+Measure = Callable[[Tiles], Values]
+
+# In the order of the columns.
+QC_MEASURES: Mapping[str, Measure] = {
+    "tissue_fraction": tissue_fraction,
+    "sharpness": sharpness,
+    "brightness": brightness,
+    "saturation": saturation,
+    "density_saturation": density_saturation,
+    "black_fraction": black_fraction,
+}
+
+# Pixels measured at once: some arrays of this many floats, whatever the batch.
+PIXELS_AT_ONCE = 2**20
+
+
+def measure_tiles(tiles: Tiles) -> dict[str, list[float]]:
+    """Every measure of every tile of a batch, uint8 ``(N, 3, H, W)``; NaN where one is undefined."""
+    step = max(1, PIXELS_AT_ONCE // max(1, tiles.shape[2] * tiles.shape[3]))
+    parts = [tiles[start : start + step] for start in range(0, len(tiles), step)]
+    return {
+        name: [float(value) for part in parts for value in measure(part)]
+        for name, measure in QC_MEASURES.items()
+    }

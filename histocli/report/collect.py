@@ -1,0 +1,132 @@
+"""Read a run folder: each part is optional but ``run.json``; a damaged part is an error."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from histocli.errors import InputError
+from histocli.predictions import Predictions
+from histocli.report.history import read_history
+from histocli.report.run_summary import Evaluation, Explanation, ModelCard, RunSummary
+from histocli.run_record import RECORD_NAME, RunRecord
+
+SPLIT_ORDER = ("train", "valid", "test")
+
+
+def collect_run(run: Path) -> RunSummary:
+    """Read what a run folder holds.
+
+    Args:
+        run: A folder that ``histo train`` wrote.
+
+    Raises:
+        InputError: If there is no ``run.json``, or a file is damaged (the message names it).
+    """
+    record = RunRecord.read(run)
+    model, history = run / "best_model.json", run / "history.csv"
+    return RunSummary(
+        path=run,
+        name=run.resolve().name,
+        record=record,
+        model=_read_model(model) if model.is_file() else None,
+        history=read_history(history) if history.is_file() else (),
+        evaluations=_read_evaluations(run / "evaluation"),
+        explanation=_read_explanation(run / "explanation"),
+    )
+
+
+def all_runs(runs: Path) -> list[Path]:
+    """List the training runs in a folder, the oldest first.
+
+    Raises:
+        InputError: If there is none.
+    """
+    folders = runs.iterdir() if runs.is_dir() else ()
+    records = [(RunRecord.read(each), each) for each in folders if (each / RECORD_NAME).is_file()]
+    trained = [(record.started, each) for record, each in records if record.command == "train"]
+    if not trained:
+        raise InputError(
+            f"{runs}: no training run here; train a model with `histo train`, "
+            "or name the folder of a run"
+        )
+    return [each for _, each in sorted(trained, key=lambda pair: (pair[0], pair[1].name))]
+
+
+def newest_run(runs: Path) -> Path:
+    """The training run in a folder that started last.
+
+    Raises:
+        InputError: If there is none.
+    """
+    return all_runs(runs)[-1]
+
+
+def _read_evaluations(folder: Path) -> tuple[Evaluation, ...]:
+    found = [each.parent for each in folder.glob("*/metrics.json")]
+    order = {split: position for position, split in enumerate(SPLIT_ORDER)}
+    found.sort(key=lambda each: (order.get(each.name, len(order)), each.name))
+    return tuple(_read_evaluation(each) for each in found)
+
+
+def _read_evaluation(folder: Path) -> Evaluation:
+    path, table = folder / "metrics.json", folder / "predictions.csv"
+    metrics = _read_json(path, "histo evaluate")
+    for key, kind in (("metrics", Mapping), ("classes", list), ("confusion_matrix", list)):
+        if not isinstance(metrics.get(key), kind):
+            raise _damaged(path, f"no usable {key!r}", "histo evaluate")
+    entries = [*metrics["metrics"].values()]
+    for named in (metrics.get("per_class") or {}).values():
+        entries += named.values() if isinstance(named, Mapping) else [None]
+    if not all(isinstance(entry, Mapping) for entry in entries):
+        raise _damaged(path, "a metric is not an object", "histo evaluate")
+    return Evaluation(
+        split=folder.name,
+        metrics=metrics,
+        predictions=Predictions.read(table) if table.is_file() else None,
+        figures=tuple(sorted(folder.glob("*.png"))),
+    )
+
+
+def _read_explanation(folder: Path) -> Explanation | None:
+    attention, figure = folder / "attention.json", folder / "gradcam_analysis.png"
+    if not attention.is_file() and not figure.is_file():
+        return None
+    return Explanation(
+        attention=_read_json(attention, "histo explain") if attention.is_file() else None,
+        figure=figure if figure.is_file() else None,
+    )
+
+
+def _read_model(path: Path) -> ModelCard:
+    content = _read_json(path, "histo train")
+    try:
+        temperature = (content.get("calibration") or {}).get("temperature")
+        parameters = content.get("parameters")
+        return ModelCard(
+            architecture=str(content["architecture"]),
+            classes=tuple(str(name) for name in content["classes"]),
+            positive_class=content.get("positive_class"),
+            preprocessing=dict(content.get("preprocessing") or {}),
+            stain=dict(content.get("stain") or {}),
+            operating_point=dict(content.get("operating_point") or {}),
+            temperature=None if temperature is None else float(temperature),
+            parameters=None if parameters is None else int(parameters),
+            weights=content.get("weights"),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(path, repr(error), "histo train") from error
+
+
+def _read_json(path: Path, command: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path, str(error), command) from error
+    if not isinstance(content, dict):
+        raise _damaged(path, "not a JSON object", command)
+    return content
+
+
+def _damaged(path: Path, reason: str, command: str) -> InputError:
+    return InputError(f"{path}: damaged ({reason}); write it again with `{command}`")

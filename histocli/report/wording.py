@@ -1,0 +1,100 @@
+"""How the report writes names, numbers and intervals: declared once, used by tables and page."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+UNDEFINED = "\N{EN DASH}"
+
+# Printed name of each metric, in the order of every table.
+METRIC_LABELS = {
+    "auroc": "AUROC",
+    "average_precision": "Average precision",
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "positive_predictive_value": "PPV",
+    "negative_predictive_value": "NPV",
+    "f1": "F1",
+    "matthews_correlation": "MCC",
+    "cohen_kappa": "Cohen's kappa",
+    "brier": "Brier score",
+    "expected_calibration_error": "ECE",
+    "log_loss": "Log loss",
+}
+
+# What each abbreviation means, for people who do not live with them.
+METRIC_MEANINGS = {
+    "auroc": "area under the ROC curve; 0.5 is chance",
+    "average_precision": "area under the precision-recall curve; the prevalence is chance",
+    "sensitivity": "share of positive tiles that are found",
+    "specificity": "share of negative tiles that are left alone",
+    "positive_predictive_value": "share of positive calls that are right, at this prevalence",
+    "negative_predictive_value": "share of negative calls that are right, at this prevalence",
+    "f1": "harmonic mean of sensitivity and PPV",
+    "matthews_correlation": "Matthews correlation; 0 is chance",
+    "cohen_kappa": "agreement beyond chance",
+    "brier": "mean squared error of the probability; 0 is best",
+    "expected_calibration_error": "mean gap of probability and observed share; 0 is best",
+    "log_loss": "mean negative log-likelihood; 0 is best",
+}
+
+
+def metric_label(name: str) -> str:
+    """The printed name of a metric; an unknown one reads as words."""
+    return METRIC_LABELS.get(name, name.replace("_", " ").capitalize())
+
+
+def in_order(names: Mapping[str, Any]) -> list[str]:
+    """Metric names in printing order, unknown ones last."""
+    return [
+        *(name for name in METRIC_LABELS if name in names),
+        *sorted({*names} - {*METRIC_LABELS}),
+    ]
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with a true minus sign, or a dash where it is undefined."""
+    if value is None or not math.isfinite(value):
+        return UNDEFINED
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}") if float(text) else text.lstrip("-")
+
+
+def interval(entry: Mapping[str, Any]) -> str:
+    """The bounds alone, as in "0.941 to 0.964"; empty without them."""
+    low, high = entry.get("ci_low"), entry.get("ci_high")
+    return "" if low is None or high is None else f"{number(low)} to {number(high)}"
+
+
+def estimate(entry: Mapping[str, Any] | None) -> str:
+    """A value with its interval, as in "0.953 (0.941 to 0.964)"; a dash where undefined."""
+    if entry is None or entry.get("value") is None:
+        return UNDEFINED
+    bounds = interval(entry)
+    return f"{number(entry['value'])} ({bounds})" if bounds else number(entry["value"])
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share in percent, as in "88.9 %"."""
+    return UNDEFINED if share is None else f"{number(100 * share, digits)}\N{NO-BREAK SPACE}%"
+
+
+def count(quantity: object) -> str:
+    """A whole number with thousands separators; anything else as it is."""
+    if isinstance(quantity, bool) or not isinstance(quantity, int):
+        return UNDEFINED if quantity is None else str(quantity)
+    return f"{quantity:,}"
+
+
+def duration(seconds: float) -> str:
+    """A time span in the units that matter, as in "1 h 05 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

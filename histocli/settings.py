@@ -1,0 +1,349 @@
+"""Every tunable of histo, declared once: one frozen section per command.
+
+Precedence, lowest first: the default here, ``histo.toml``, ``HISTO_*`` environment variables, the
+command line. A field is an option of its command; its description is the option's help.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from histocli.errors import SettingsError
+
+CONFIG_NAME = "histo.toml"
+CONFIG_VARIABLE = "HISTO_CONFIG"
+PREFIX = "HISTO_"
+
+StainName = Literal["none", "macenko"]
+
+
+class Section(BaseModel):
+    """One table of ``histo.toml``; the options that every command has."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = Field(0, ge=0, description="Seed of everything random.")
+    quiet: bool = Field(False, description="Print results only, no progress.")
+    verbose: bool = Field(False, description="Print more, and the traceback of an error.")
+    json_output: bool = Field(
+        False, description="Print the facts as one JSON object.", json_schema_extra={"flag": "json"}
+    )
+
+
+class DeviceSection(Section):
+    """A command that computes on a device."""
+
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+    workers: int | None = Field(None, ge=1, description="Decoding threads; one a core if not set.")
+
+
+class WritingSection(DeviceSection):
+    """A command that writes a folder from tiles."""
+
+    output: Path | None = Field(None, description="Folder to write; beside SOURCE if not set.")
+    overwrite: bool = Field(False, description="Replace what an earlier run wrote there.")
+    strict: bool = Field(False, description="Exit 4 if any tile had to be skipped.")
+    dry_run: bool = Field(False, description="Say what would be done, write nothing.")
+
+
+class NormalizeSettings(WritingSection):
+    """``[normalize]``."""
+
+    backend: Literal["auto", "numpy", "torch", "cupy"] = Field(
+        "auto", description="Array library of the stain core; auto is torch, CuPy on CuPy arrays."
+    )
+    convention: Literal["torchstain"] = Field(
+        "torchstain", description="Whose Macenko constants to follow."
+    )
+    reference: Path | None = Field(
+        None, description="Image or saved JSON to normalize to; the published reference if not set."
+    )
+    batch_size: int = Field(128, ge=1, description="Tiles per batch.")
+
+
+class QcSettings(WritingSection):
+    """``[qc]``."""
+
+    batch_size: int = Field(256, ge=1, description="Tiles per batch.")
+
+
+class TrainSettings(DeviceSection):
+    """``[train]``."""
+
+    arch: str = Field(
+        "efficientnet",
+        description="efficientnet, resnet50 (channel + spatial attention) or any timm name.",
+    )
+    weights: str = Field(
+        "auto", description="ImageNet transfer: auto, none, or a weight file (.safetensors, .pth)."
+    )
+    stain: StainName = Field(
+        "none", description="Stain normalization inside the model; saved in the checkpoint."
+    )
+    input_size_px: int | None = Field(
+        None, ge=32, description="Side that tiles are resized to; the architecture's if not set."
+    )
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        description="Passes over the training tiles; about 18,000 tiles' worth if not set.",
+    )
+    batch_size: int = Field(32, ge=2, description="Tiles per step.")
+    learning_rate: float = Field(3e-4, gt=0, description="Peak rate of the backbone (AdamW).")
+    head_learning_rate: float = Field(3e-3, gt=0, description="Peak rate of the new layers.")
+    weight_decay: float = Field(0.05, ge=0, description="AdamW's decoupled decay.")
+    warmup_fraction: float = Field(
+        0.1, ge=0, lt=1, description="Share of the steps in which the rate rises; then a cosine."
+    )
+    label_smoothing: float = Field(0.05, ge=0, lt=0.5, description="Share of the label given away.")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="Weigh the loss by the inverse class frequency."
+    )
+    color_jitter: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Strength of brightness, contrast, saturation and stain jitter.",
+    )
+    patience: int = Field(
+        5, ge=1, description="Stop after so many epochs without a better validation AUROC."
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="Arithmetic of the network; auto is bfloat16 on CUDA, float32 elsewhere.",
+    )
+    test_time_augmentation: Literal["none", "d4"] = Field(
+        "d4", description="Average the eight turns and flips of a tile when predicting."
+    )
+    positive_class: str | None = Field(
+        None, description="The class called positive; the last of two by name if not set."
+    )
+    name: str | None = Field(None, description="Run name; architecture and time if not set.")
+    runs: Path = Field(Path("runs"), description="Folder of the runs.")
+    resume: bool = Field(False, description="Continue the newest (or named) stopped run.")
+    overwrite: bool = Field(False, description="Replace a run of the same name.")
+    offline: bool = Field(False, description="Never use the network.")
+    strict: bool = Field(False, description="Exit 4 if any tile had to be skipped.")
+    dry_run: bool = Field(False, description="Say what would be done, write nothing.")
+
+
+class PredictSettings(DeviceSection):
+    """``[predict]``."""
+
+    output: Path = Field(Path("predictions.csv"), description="Table to write.")
+    batch_size: int = Field(64, ge=1, description="Tiles per batch.")
+    test_time_augmentation: Literal["as-trained", "none", "d4"] = Field(
+        "as-trained", description="as-trained repeats what the operating point was chosen with."
+    )
+    overwrite: bool = Field(False, description="Replace the table.")
+    strict: bool = Field(False, description="Exit 4 if any tile had to be skipped.")
+
+
+class EvaluateSettings(DeviceSection):
+    """``[evaluate]``."""
+
+    data: Path | None = Field(
+        None, description="Data set; the one the run was trained on if not set."
+    )
+    split: Literal["train", "valid", "test"] = Field("test", description="Split to evaluate.")
+    runs: Path = Field(Path("runs"), description="Where to look for the newest run.")
+    batch_size: int = Field(64, ge=1, description="Tiles per batch.")
+    test_time_augmentation: Literal["as-trained", "none", "d4"] = Field(
+        "as-trained", description="as-trained repeats what the operating point was chosen with."
+    )
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
+    bootstrap_samples: int = Field(1000, ge=100, description="Replicates of the bootstrap.")
+    strict: bool = Field(False, description="Exit 4 if any tile had to be skipped.")
+
+
+class ExplainSettings(DeviceSection):
+    """``[explain]``."""
+
+    data: Path | None = Field(
+        None, description="Data set; the one the run was trained on if not set."
+    )
+    split: Literal["train", "valid", "test"] = Field("test", description="Split to explain.")
+    runs: Path = Field(Path("runs"), description="Where to look for the newest run.")
+    method: Literal["gradcam"] = Field("gradcam", description="How maps are made.")
+    layer: str | None = Field(
+        None, description="Module to explain; the last one with a spatial grid if not set."
+    )
+    tiles: int = Field(200, ge=1, description="Tiles to explain, drawn evenly from the classes.")
+    center_px: int = Field(32, ge=1, description="Side of the centre box of the attention share.")
+    pictures: int = Field(8, ge=1, description="Rows of gradcam_analysis.png.")
+    batch_size: int = Field(32, ge=1, description="Tiles per batch.")
+
+
+class ReportSettings(Section):
+    """``[report]``."""
+
+    runs: Path = Field(Path("runs"), description="Where to look for runs when none is named.")
+    output: Path | None = Field(
+        None, description="HTML file; report.html in the run, or in runs/comparisons for several."
+    )
+
+
+class DemoSettings(Section):
+    """``[demo]``."""
+
+    tiles: int = Field(600, ge=60, description="Tiles to make.")
+    task: Literal["binary", "multiclass"] = Field("binary", description="Two classes, or more.")
+    tile_size_px: int = Field(96, ge=64, le=512, description="Side of a tile.")
+    overwrite: bool = Field(False, description="Write into a folder that is not empty.")
+
+
+class HistoSettings(BaseSettings):
+    """All sections; a command receives its own, never this object."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    normalize: NormalizeSettings = NormalizeSettings()
+    qc: QcSettings = QcSettings()
+    train: TrainSettings = TrainSettings()
+    predict: PredictSettings = PredictSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    explain: ExplainSettings = ExplainSettings()
+    report: ReportSettings = ReportSettings()
+    demo: DemoSettings = DemoSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line over environment over ``histo.toml``; no dotenv, no secret files."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def find_config(named: Path | None) -> Path | None:
+    """The settings file: the named one, ``HISTO_CONFIG``, or ``histo.toml`` here; None without one.
+
+    Raises:
+        SettingsError: If a file was named and is not there; pydantic-settings would pass over it.
+    """
+    variable = os.environ.get(CONFIG_VARIABLE)
+    wanted = named or (Path(variable) if variable else None)
+    if wanted is not None and not wanted.is_file():
+        raise SettingsError(f"{wanted}: no such settings file")
+    default = Path(CONFIG_NAME)
+    return wanted or (default if default.is_file() else None)
+
+
+def load_settings(
+    config: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> HistoSettings:
+    """Merge the sources.
+
+    Args:
+        config: Settings file, see ``find_config``.
+        overrides: Section name to the values typed on the command line.
+
+    Raises:
+        SettingsError: One line per wrong setting.
+    """
+    _check_environment()
+    bound = _bound_to(config)
+    try:
+        return bound(**{name: dict(values) for name, values in (overrides or {}).items()})
+    except ValidationError as error:
+        raise SettingsError(_describe(error)) from None
+    except ValueError as error:
+        # Broken TOML, or a value of the environment that should be JSON.
+        raise SettingsError(f"{config or 'environment'}: {error}") from None
+
+
+def origins(
+    config: Path | None, overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[tuple[str, str], str]:
+    """Where each setting that is no default comes from."""
+    bound = _bound_to(config)
+    sources: list[tuple[str, Mapping[str, Any]]] = [
+        (str(config), TomlConfigSettingsSource(bound)()),
+        ("environment", EnvSettingsSource(bound)()),
+        ("command line", overrides or {}),
+    ]
+    return {
+        (section, name): origin
+        for origin, content in sources
+        for section, values in content.items()
+        for name in values
+    }
+
+
+def _bound_to(config: Path | None) -> type[HistoSettings]:
+    class BoundSettings(HistoSettings):
+        model_config = SettingsConfigDict(toml_file=config, title="histo settings")
+
+    return BoundSettings
+
+
+def _check_environment() -> None:
+    """Refuse a misspelt variable: pydantic-settings would pass over it without a word."""
+    known = {CONFIG_VARIABLE} | {
+        f"{PREFIX}{section}__{name}".upper()
+        for section, field in HistoSettings.model_fields.items()
+        for name in type(field.default).model_fields
+    }
+    for variable in sorted(os.environ):
+        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
+            raise SettingsError(f"environment: unknown variable {variable}{_hint(variable, known)}")
+
+
+def _hint(name: str, known: set[str]) -> str:
+    close = get_close_matches(name.upper(), known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _describe(error: ValidationError) -> str:
+    """One line per bad setting: ``train.epochs: Input should be …``."""
+    lines = []
+    for problem in error.errors():
+        place = [str(part) for part in problem["loc"]]
+        hint = ""
+        if problem["type"] == "extra_forbidden" and len(place) == 2:
+            section = HistoSettings.model_fields.get(place[0])
+            names = list(type(section.default).model_fields) if section else []
+            close = get_close_matches(place[1], names, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+        lines.append(f"{'.'.join(place)}: {problem['msg']}{hint}")
+    return "\n".join(lines)
+
+
+def to_toml(settings: HistoSettings) -> str:
+    """Every setting as a commented ``histo.toml``; a value that is not set is commented out."""
+    lines = [
+        "# Settings of histo, with their defaults. Keep what you change; delete the rest.",
+        "# Environment (HISTO_TRAIN__EPOCHS=5) and command line (--epochs 5) go before this file.",
+    ]
+    for section in HistoSettings.model_fields:
+        values = getattr(settings, section)
+        lines += ["", f"[{section}]"]
+        for name, field in type(values).model_fields.items():
+            value = getattr(values, name)
+            lines.append(f"# {field.description}")
+            lines.append(f"# {name} = " if value is None else f"{name} = {_toml_value(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: Any) -> str:
+    # JSON's strings, numbers and booleans are TOML's.
+    return json.dumps(value.as_posix() if isinstance(value, Path) else value)

@@ -1,0 +1,1 @@
+"""Training and predicting: one loop body, a stateless order of tiles, resumable to the same bytes."""

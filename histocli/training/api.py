@@ -1,0 +1,151 @@
+"""One whole training run: open the data, begin or find the run, fit, record."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from histocli.errors import HistoError, InterruptedRunError, SettingsError, StoppedError
+from histocli.models.classifier import StainChoice
+from histocli.run_record import RunRecord
+from histocli.training.dataset import TrainingData, open_training_data
+from histocli.training.devices import find_device
+from histocli.training.fit import Monitor, fit
+from histocli.training.plan import RunOptions, TrainingPlan
+from histocli.training.run import begin_run, discard_run, find_stopped, plan_of, record_of, run_name
+from histocli.training.state import Progress, load_state
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What `histo train` was asked.
+
+    Attributes:
+        data: The data set, None if not named.
+        plan: What to train.
+        explicit: Names of the options that the user gave; a resumed run must agree with them.
+        options: ``options.run`` is the folder of all runs here.
+        name: Of the run.
+        device: As typed.
+        resume: Continue a stopped run with the options that it was begun with.
+        overwrite: Replace a run of that name.
+        dry_run: Only say what would be done.
+        find_data: Gives the data set's path from the named one.
+    """
+
+    data: Path | None
+    plan: TrainingPlan
+    explicit: frozenset[str]
+    options: RunOptions
+    name: str | None
+    device: str
+    resume: bool
+    overwrite: bool
+    dry_run: bool
+    find_data: Callable[[Path | None], Path]
+
+
+@dataclass(frozen=True)
+class TrainOutcome:
+    """The run's folder, its facts in a few words, and how far it came (None for a dry run)."""
+
+    run: Path
+    facts: dict[str, Any]
+    progress: Progress | None
+
+
+def run_training(request: TrainRequest, monitor: Monitor) -> TrainOutcome:
+    """Train as asked.
+
+    Raises:
+        HistoError: With advice; the run's record says ``stopped`` if it can be continued.
+    """
+    plan, options, path, run = _what_to_do(request)
+    device = find_device(request.device)
+    data = open_training_data(path, options.seed, StainChoice(plan.stain), monitor.say)
+    _report_data(data, monitor)
+    epochs = plan.epochs_for(len(data.splits["train"].indices))
+    facts = {"run": str(run), "arch": plan.arch, "stain": plan.stain, "epochs": epochs}
+    if request.dry_run:
+        return TrainOutcome(run, {**facts, "device": str(device), "tiles": data.counts()}, None)
+    monitor.say(f"run: {run}; {plan.arch}, stain {plan.stain}, {epochs} epochs, on {device}")
+    record = begin_run(
+        run, record_of(plan, data, options.seed, device.type), data, overwrite=request.overwrite
+    )
+    started = time.monotonic()
+    try:
+        result = fit(data, plan, replace(options, run=run), device, monitor)
+    except StoppedError as error:
+        _stopped(record, run)
+        raise StoppedError(f"{error}; {_how_to_continue(run)}") from None
+    except KeyboardInterrupt:
+        _stopped(record, run)
+        raise InterruptedRunError(f"interrupted; {_how_to_continue(run)}") from None
+    except HistoError:
+        # Without a finished epoch there is nothing to continue, and the name should stay free.
+        if load_state(run) is None:
+            discard_run(run)
+        else:
+            _stopped(record, run)
+        raise
+    best = result.progress.history[result.progress.best_epoch - 1]
+    seconds = round(time.monotonic() - started, 1)
+    record.finish(
+        run,
+        classes=list(data.classes),
+        splits=data.counts(),
+        groups=data.groups(),
+        divided_by_histo=data.divided,
+        best_epoch=result.progress.best_epoch,
+        best_valid_auroc=best["valid_auroc"],
+        epochs=result.progress.epochs_done,
+        seconds=seconds,
+        skipped=len(result.skipped),
+    )
+    facts |= {
+        "best_epoch": result.progress.best_epoch,
+        "validation_auroc": f"{best['valid_auroc']:.4f}",
+        "parameters": f"{result.card.parameters:,}",
+        "weights": result.card.weights,
+        "seconds": seconds,
+    }
+    return TrainOutcome(run, facts, result.progress)
+
+
+def _what_to_do(request: TrainRequest) -> tuple[TrainingPlan, RunOptions, Path, Path]:
+    runs = request.options.run
+    if not request.resume:
+        path = request.find_data(request.data)
+        return request.plan, request.options, path, runs / run_name(request.name, request.plan.arch)
+    run, record = find_stopped(runs, request.name)
+    plan = plan_of(record)
+    for name in sorted(request.explicit & set(asdict(plan))):
+        wanted, had = getattr(request.plan, name), getattr(plan, name)
+        if wanted != had:
+            raise SettingsError(
+                f"{run} was begun with {name} {had!r}, not {wanted!r}; resume without that option, or "
+                "start a new run"
+            )
+    path = request.find_data(request.data or Path(str(record.inputs["data"]["path"])))
+    return plan, replace(request.options, seed=record.seed), path, run
+
+
+def _report_data(data: TrainingData, monitor: Monitor) -> None:
+    for split, counts in data.counts().items():
+        listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+        groups = data.groups().get(split)
+        monitor.say(f"{split}: {listed}" + (f" ({groups} groups)" if groups else ""))
+    if data.divided:
+        unit = "by group" if data.groups() else "by tile, as no groups are known: optimistic"
+        monitor.say(f"splits that were not stated: divided {unit}")
+
+
+def _stopped(record: RunRecord, run: Path) -> None:
+    record.state = "stopped"
+    record.write(run)
+
+
+def _how_to_continue(run: Path) -> str:
+    runs = "" if run.parent == Path("runs") else f" --runs {run.parent}"
+    return f"continue with `histo train --resume --name {run.name}{runs}`"

@@ -1,0 +1,296 @@
+"""Train a classifier: epochs, early stopping, checkpoints, then operating point and calibration."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from histocli.data.loading import SkippedTile, check_skipped, load_batches, write_skipped
+from histocli.errors import SettingsError
+from histocli.metrics.calibration import fit_temperature
+from histocli.metrics.definitions.auroc import auroc
+from histocli.metrics.operating_point import youden_threshold
+from histocli.models.architectures import Architecture, find_architecture
+from histocli.models.checkpoint import BEST, load_model, save_model
+from histocli.models.classifier import ModelCard, StainChoice, TileClassifier
+from histocli.models.preprocessing import PreprocessingConstants
+from histocli.models.weights import load_weights
+from histocli.training.dataset import TrainingData
+from histocli.training.devices import find_precision
+from histocli.training.epoch import Augmentation, EpochResult, LoopSettings, run_epoch
+from histocli.training.optimization import Optimization, OptimizationPlan
+from histocli.training.plan import RunOptions, TrainingPlan
+from histocli.training.state import Progress, load_state, restore, save_state, write_history
+from histocli.training.stopping import StopRequest
+
+
+class Monitor(Protocol):
+    """Who watches a run: the command line, a test."""
+
+    def say(self, message: str) -> None:
+        """A line for the user."""
+
+    def begin(self, stage: str, tiles: int) -> Callable[[int], None]:
+        """A stage of so many tiles begins; the result is called with the number done."""
+
+    def epoch(self, row: dict[str, float]) -> None:
+        """An epoch has ended."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What training ended with."""
+
+    card: ModelCard
+    progress: Progress
+    skipped: list[SkippedTile]
+
+
+def fit(
+    data: TrainingData,
+    plan: TrainingPlan,
+    options: RunOptions,
+    device: torch.device,
+    monitor: Monitor,
+) -> FitResult:
+    """Train, or continue the training in ``options.run``.
+
+    Every epoch's order, augmentation and dropout follow from (seed, epoch), so a run that was stopped
+    repeats the epoch that it was in and ends with the same bytes.
+
+    Raises:
+        StoppedError: On SIGTERM or SIGUSR1, in a state that can be continued.
+        HistoError: With advice, whatever else goes wrong.
+    """
+    # One seed for the weights that start at random, before anything else draws.
+    torch.manual_seed(options.seed)
+    card, model, architecture = _make_model(data, plan)
+    skipped: list[SkippedTile] = []
+    state = load_state(options.run)
+    if state is None:
+        origin = load_weights(
+            model.network, architecture, plan.weights, offline=options.offline, say=monitor.say
+        )
+        card = replace(card, weights=origin)
+        progress = Progress()
+    else:
+        progress = state[0]
+        card = replace(card, weights=load_model(options.run)[1].weights)
+    monitor.say(f"weights: {card.weights}")
+    model.to(device)
+    fitting = _Fitting(data, plan, options, device, monitor, model, card, architecture, skipped)
+    if state is not None:
+        restore(model, fitting.optimization, progress, state[1])
+        monitor.say(f"continuing after epoch {progress.epochs_done} of {fitting.epochs}")
+    with StopRequest() as stop:
+        while not fitting.is_finished(progress):
+            fitting.one_epoch(progress, stop)
+        card = fitting.finish(stop)
+    write_skipped(options.run, skipped)
+    distinct = {tile.id: tile for tile in skipped}
+    total = sum(len(split.indices) for split in data.splits.values())
+    check_skipped(list(distinct.values()), total, strict=options.strict)
+    return FitResult(card, progress, list(distinct.values()))
+
+
+class _Fitting:
+    """One run of ``fit``: what stays the same from epoch to epoch."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        plan: TrainingPlan,
+        options: RunOptions,
+        device: torch.device,
+        monitor: Monitor,
+        model: TileClassifier,
+        card: ModelCard,
+        architecture: Architecture,
+        skipped: list[SkippedTile],
+    ) -> None:
+        self.data, self.plan, self.options = data, plan, options
+        self.monitor, self.model, self.card, self.skipped = monitor, model, card, skipped
+        self.ids = [tile.id for tile in data.tiles]
+        precision = find_precision(plan.precision, device)
+        self.loop = LoopSettings(
+            device, precision, class_weights=_class_weights(data, plan.class_weights, device)
+        )
+        tiles = len(data.splits["train"].indices)
+        self.epochs = plan.epochs_for(tiles)
+        steps = self.epochs * max(1, tiles // plan.batch_size)
+        schedule = OptimizationPlan(
+            plan.learning_rate,
+            plan.head_learning_rate,
+            plan.weight_decay,
+            plan.warmup_fraction,
+            steps,
+        )
+        new_layers = (
+            f".{architecture.head}.",
+            *([architecture.added] if architecture.added else []),
+        )
+        self.optimization = Optimization(
+            model.network, new_layers, schedule, scale=precision == torch.float16
+        )
+
+    def is_finished(self, progress: Progress) -> bool:
+        """All epochs done, or too many without a better score."""
+        waited = progress.epochs_done - progress.best_epoch
+        return progress.epochs_done >= self.epochs or waited >= self.plan.patience
+
+    def one_epoch(self, progress: Progress, stop: StopRequest) -> None:
+        """Train, validate, save."""
+        epoch = progress.epochs_done + 1
+        started = time.monotonic()
+        trained = self._train(epoch, stop)
+        seconds = time.monotonic() - started
+        validated = self.evaluate("valid", self.model, f"epoch {epoch}: validating", "none", stop)
+        score = macro_auroc(validated.probabilities, self.data.labels[validated.indices])
+        row = {
+            "epoch": epoch,
+            "learning_rate": self.optimization.learning_rate,
+            "train_loss": trained.loss,
+            "valid_loss": validated.loss,
+            "valid_auroc": score,
+            "images_per_second": len(trained.indices) / seconds,
+            "seconds": time.monotonic() - started,
+        }
+        # A split without both classes has no AUROC: then the loss decides.
+        comparable = -validated.loss if math.isnan(score) else score
+        progress.history.append(row)
+        progress.epochs_done = epoch
+        progress.steps_done = self.optimization.steps_done
+        progress.loss_scale = self.optimization.scaler.get_scale()
+        if progress.best_score is None or comparable > progress.best_score:
+            progress.best_score, progress.best_epoch = comparable, epoch
+            save_model(self.options.run, self.model, self.card)
+        write_history(self.options.run, progress)
+        save_state(self.options.run, self.model, self.optimization, progress)
+        self.monitor.epoch(row)
+
+    def _train(self, epoch: int, stop: StopRequest) -> EpochResult:
+        split = self.data.splits["train"]
+        torch.manual_seed(self.options.seed * 1_000_003 + epoch)
+        order = shuffled(split.indices, self.options.seed, epoch, self.plan.batch_size)
+        stage = f"epoch {epoch} of {self.epochs}: training"
+        batches = load_batches(
+            split.source, order, self.plan.batch_size, self.skipped, workers=self.options.workers
+        )
+        return run_epoch(
+            self.model,
+            stop.watch(batches),
+            self.data.labels,
+            self.ids,
+            replace(
+                self.loop,
+                label_smoothing=self.plan.label_smoothing,
+                already_normalized=split.already_normalized,
+                progress=self.monitor.begin(stage, len(order)),
+            ),
+            optimization=self.optimization,
+            augmentation=Augmentation(self.options.seed, epoch, self.plan.color_jitter),
+        )
+
+    def evaluate(
+        self, name: str, model: TileClassifier, stage: str, views: str, stop: StopRequest
+    ) -> EpochResult:
+        """Predict a split."""
+        split = self.data.splits["valid" if name == "valid" else "train"]
+        batches = load_batches(
+            split.source,
+            split.indices,
+            2 * self.plan.batch_size,
+            self.skipped,
+            workers=self.options.workers,
+        )
+        settings = replace(
+            self.loop,
+            views=views,
+            already_normalized=split.already_normalized,
+            progress=self.monitor.begin(stage, len(split.indices)),
+        )
+        return run_epoch(model, stop.watch(batches), self.data.labels, self.ids, settings)
+
+    def finish(self, stop: StopRequest) -> ModelCard:
+        """Fit operating point and calibration of the best model on the validation split."""
+        model, card = load_model(self.options.run, self.loop.device)
+        views = self.plan.test_time_augmentation
+        result = self.evaluate("valid", model, "choosing the operating point", views, stop)
+        labels = self.data.labels[result.indices]
+        temperature = fit_temperature(result.probabilities, labels)
+        point: dict[str, float | str] = {}
+        if len(card.classes) == 2:
+            positive = card.classes.index(card.positive_class)
+            is_positive = (labels == positive).astype(np.int64)
+            if 0 < is_positive.sum() < len(is_positive):
+                threshold = youden_threshold(is_positive, result.probabilities[:, positive])
+                chosen_by = "Youden's index on the validation split"
+            else:
+                threshold, chosen_by = 0.5, "default: the validation split lacks a class"
+            point = {"threshold": threshold, "chosen_by": chosen_by}
+        card = replace(
+            card,
+            operating_point=point,
+            calibration={"temperature": temperature, "fitted_on": "valid"},
+        )
+        save_model(self.options.run, model, card, BEST)
+        return card
+
+
+def macro_auroc(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """One-versus-rest AUROC, the mean over the classes; NaN where a class is absent."""
+    classes = range(probabilities.shape[1])
+    return float(np.mean([auroc(labels == k, probabilities[:, k]) for k in classes]))
+
+
+def shuffled(indices: Sequence[int], seed: int, epoch: int, batch_size: int) -> list[int]:
+    """Order of one epoch; a last batch that is not full is left out, as its statistics are noise."""
+    order = np.random.default_rng([seed, epoch]).permutation(np.asarray(indices, np.int64))
+    whole = len(order) // batch_size * batch_size
+    return [int(index) for index in (order[:whole] if whole else order)]
+
+
+def positive_class(classes: tuple[str, ...], wanted: str | None) -> str:
+    """The class called positive: the wanted one, or the last by name.
+
+    Raises:
+        SettingsError: If the wanted one is no class.
+    """
+    if wanted is None:
+        return classes[-1]
+    if wanted not in classes:
+        raise SettingsError(f"--positive-class {wanted!r} is no class of {', '.join(classes)}")
+    return wanted
+
+
+def _make_model(
+    data: TrainingData, plan: TrainingPlan
+) -> tuple[ModelCard, TileClassifier, Architecture]:
+    architecture = find_architecture(plan.arch)
+    card = ModelCard(
+        architecture=plan.arch,
+        classes=data.classes,
+        positive_class=positive_class(data.classes, plan.positive_class),
+        preprocessing=PreprocessingConstants.of(architecture, plan.input_size_px),
+        stain=StainChoice(plan.stain),
+        test_time_augmentation=plan.test_time_augmentation,
+    )
+    model = TileClassifier(card)
+    parameters = sum(parameter.numel() for parameter in model.network.parameters())
+    return replace(card, parameters=parameters), model, architecture
+
+
+def _class_weights(data: TrainingData, kind: str, device: torch.device) -> Tensor | None:
+    """Weights of the loss, mean 1 over the training tiles."""
+    if kind == "none":
+        return None
+    labels = data.labels[list(data.splits["train"].indices)]
+    counts = np.bincount(labels, minlength=len(data.classes))
+    weights = len(labels) / (len(data.classes) * counts)
+    return torch.tensor(weights, dtype=torch.float32, device=device)

@@ -1,0 +1,148 @@
+"""Run folders of training: begun, found again, continued."""
+
+import csv
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from histocli.atomic_files import write_csv
+from histocli.data.layouts import open_source
+from histocli.data.normalized import is_normalized
+from histocli.data.tiles import Split, TileSource
+from histocli.errors import InputError, SettingsError
+from histocli.run_record import RECORD_NAME, RunRecord
+from histocli.training.dataset import TrainingData, restore_splits
+from histocli.training.plan import TrainingPlan
+
+SPLITS_NAME = "splits.csv"
+
+
+def run_name(name: str | None, arch: str) -> str:
+    """The stated name, or architecture and time."""
+    if name is not None and (not name or Path(name).name != name or name in (".", "..")):
+        raise SettingsError(f"--name {name!r} must be a plain folder name")
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    return name or f"{arch.replace('/', '-')}-{stamp}"
+
+
+def find_stopped(runs: Path, name: str | None) -> tuple[Path, RunRecord]:
+    """The run to resume: the named one, or the newest that has not ended.
+
+    Raises:
+        SettingsError: If there is none.
+    """
+    folders = [runs / name] if name else [path.parent for path in runs.glob(f"*/{RECORD_NAME}")]
+    records = [(folder, RunRecord.read(folder)) for folder in folders]
+    open_runs = [(f, r) for f, r in records if r.command == "train" and r.state != "done"]
+    if not open_runs:
+        what = f"{runs / name} has ended" if name else f"{runs}: no run that stopped before its end"
+        raise SettingsError(f"{what}; start a new one without --resume")
+    return max(open_runs, key=lambda item: (item[1].started, item[0].name))
+
+
+def begin_run(run: Path, record: RunRecord, data: TrainingData, *, overwrite: bool) -> RunRecord:
+    """Make the run's folder, or check that the one there can be continued.
+
+    Raises:
+        SettingsError: If a run of that name has ended, or was made otherwise.
+    """
+    earlier = RunRecord.read_if_present(run)
+    if earlier is not None and not overwrite:
+        if earlier.state == "done":
+            raise SettingsError(
+                f"{run} has ended already; choose another --name, or pass --overwrite"
+            )
+        record.check_continues(earlier, run)
+        record.started = earlier.started
+    elif run.exists() and any(run.iterdir()):
+        if not overwrite or earlier is None:
+            raise SettingsError(f"{run} holds files that are no run; choose another --name")
+        _clear(run)
+    run.mkdir(parents=True, exist_ok=True)
+    rows = [[tile.id, tile.label, tile.group, tile.split] for tile in data.tiles]
+    write_csv(run / SPLITS_NAME, ["tile", "label", "group", "split"], rows)
+    record.write(run)
+    return record
+
+
+def plan_of(record: RunRecord) -> TrainingPlan:
+    """The plan that a run was begun with."""
+    try:
+        return TrainingPlan(**record.settings)
+    except TypeError as error:
+        raise InputError(f"the run was made by another version of histo ({error})") from error
+
+
+def record_of(plan: TrainingPlan, data: TrainingData, seed: int, device: str) -> RunRecord:
+    """Provenance of a run that begins."""
+    inputs: dict[str, dict[str, Any]] = {
+        "data": {"path": str(data.path), "sha256": data.sha256, "tiles": len(data.tiles)}
+    }
+    return RunRecord("train", asdict(plan), inputs, seed=seed, device=device)
+
+
+def open_split(run: Path, data: Path | None, split: Split) -> tuple[TileSource, list[int]]:
+    """Tiles of one split as the run divided them, or of another data set by its own splits.
+
+    Args:
+        run: The run.
+        data: Another data set; the run's own when None.
+        split: Which split.
+
+    Raises:
+        InputError: If the data or the split is gone.
+    """
+    record = RunRecord.read(run)
+    own = Path(str(record.inputs["data"]["path"]))
+    path = own if data is None else data
+    if not path.exists():
+        raise InputError(f"{path}: the data of {run} is not there; name it with --data")
+    source = open_source(path)
+    tiles = restore_splits(source, _stated_splits(run)) if path == own else list(source.tiles)
+    indices = [i for i, tile in enumerate(tiles) if tile.split == split and tile.label is not None]
+    if not indices and data is not None and not any(tile.split for tile in tiles):
+        # Other data without splits is all there to be tested on.
+        indices = [i for i, tile in enumerate(tiles) if tile.label is not None]
+    if not indices:
+        raise InputError(f"{path}: no labelled tile in the split {split}; choose --split or --data")
+    return source, indices
+
+
+def check_raw(path: Path, run: Path, *, trained_on_normalized: bool) -> None:
+    """Refuse tiles that `histo normalize` wrote, unless the run was trained on such tiles.
+
+    Raises:
+        SettingsError: Saying which tiles to name.
+    """
+    if is_normalized(path) and not trained_on_normalized:
+        raise SettingsError(
+            f"{path} is normalized already, and {run} expects raw tiles (its normaliser is inside the "
+            "model); name the folder that was normalized"
+        )
+
+
+def _stated_splits(run: Path) -> dict[str, tuple[str | None, str]]:
+    path = run / SPLITS_NAME
+    try:
+        with path.open(newline="") as file:
+            return {row["tile"]: (row["label"], row["split"]) for row in csv.DictReader(file)}
+    except (OSError, KeyError, csv.Error) as error:
+        raise InputError(f"{path}: cannot read the splits ({error})") from error
+
+
+def discard_run(run: Path) -> None:
+    """Delete a run that holds nothing worth keeping; files of others stay, and so their folder."""
+    _clear(run)
+    if not any(run.iterdir()):
+        run.rmdir()
+
+
+def _clear(run: Path) -> None:
+    """Delete the files of an earlier run, and only those that histo writes."""
+    for pattern in ("*.csv", "*.json", "*.safetensors", "*.png", "*.html"):
+        for path in run.glob(pattern):
+            path.unlink()
+    for folder in ("evaluation", "explanation"):
+        for path in sorted((run / folder).rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()

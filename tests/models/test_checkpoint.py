@@ -1,0 +1,58 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from histocli.errors import InputError
+from histocli.models.checkpoint import load_card, load_model, save_model
+from histocli.models.classifier import ModelCard, StainChoice, TileClassifier
+from histocli.models.preprocessing import PreprocessingConstants, Standardization
+
+CONSTANTS = PreprocessingConstants(32, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    card = ModelCard(
+        "test_efficientnet", ("a", "b"), "b", CONSTANTS, StainChoice("macenko"), {"threshold": 0.4}
+    )
+    torch.manual_seed(0)
+    save_model(tmp_path, TileClassifier(card), card)
+    return tmp_path
+
+
+def test_a_saved_model_predicts_the_same(run: Path) -> None:
+    model, card = load_model(run)
+    again, _ = load_model(run)
+    assert card == load_card(run)
+    tiles = torch.randint(0, 256, (2, 3, 40, 40), dtype=torch.uint8)
+    assert torch.equal(model(tiles), again(tiles))
+    assert not model.training
+
+
+@pytest.mark.parametrize("name", ["best_model.safetensors", "best_model.json"])
+def test_a_damaged_or_absent_file_is_named(run: Path, name: str) -> None:
+    content = (run / name).read_bytes()
+    (run / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=name):
+        load_model(run)
+    (run / name).unlink()
+    with pytest.raises(InputError, match=name):
+        load_model(run)
+
+
+def test_weights_of_another_model_are_refused(run: Path) -> None:
+    content = json.loads((run / "best_model.json").read_text())
+    content["architecture"] = "test_resnet"
+    (run / "best_model.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="do not fit"):
+        load_model(run)
+
+
+def test_standardization_resizes_and_centres() -> None:
+    tiles = torch.full((1, 3, 8, 8), 0.5)
+    result = Standardization(CONSTANTS)(tiles)
+    assert result.shape == (1, 3, 32, 32)
+    expected = [(0.5 - m) / s for m, s in zip(CONSTANTS.mean, CONSTANTS.std, strict=True)]
+    torch.testing.assert_close(result.mean(dim=(0, 2, 3)), torch.tensor(expected))

@@ -1,0 +1,221 @@
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from histocli.data.layouts import open_source
+from histocli.errors import HistoError, InputError, SettingsError, StoppedError
+from histocli.models.checkpoint import load_model
+from histocli.predictions import Predictions
+from histocli.preparation.normalize import normalize_tiles
+from histocli.preparation.setup import make_record
+from histocli.data.tiles import content_hash
+from histocli.run_record import RunRecord
+from histocli.stain import MacenkoNormalizer
+from histocli.training.fit import macro_auroc, positive_class, shuffled
+from histocli.training.use import UseSettings, predict_source, predict_split
+from tests.training.conftest import SilentMonitor, Train
+
+USE = UseSettings("cpu", 16, "as-trained", None, strict=False)
+
+
+def begin(stage: str, tiles: int) -> "type[None]":
+    del stage, tiles
+    return lambda _: None  # type: ignore[return-value]
+
+
+def test_a_run_leaves_what_the_next_commands_need(train: Train) -> None:
+    outcome = train(test_time_augmentation="d4")
+    run = outcome.run
+    names = {path.name for path in run.iterdir()}
+    assert names >= {
+        "run.json", "best_model.safetensors", "best_model.json", "last.safetensors", "last.json",
+        "history.csv", "splits.csv", "skipped.csv",
+    }  # fmt: skip
+    record = RunRecord.read(run)
+    assert record.state == "done"
+    assert record.settings["arch"] == "test_efficientnet"
+    assert len(record.inputs["data"]["sha256"]) == 64
+    card = json.loads((run / "best_model.json").read_text())
+    assert card["classes"] == ["normal", "tumor"]
+    assert card["positive_class"] == "tumor"
+    assert 0 < card["operating_point"]["threshold"] < 1
+    assert card["calibration"]["temperature"] > 0
+    assert not list(run.glob(".*.tmp-*"))
+    # The phantom plants one truncated file among the training tiles.
+    assert len((run / "skipped.csv").read_text().splitlines()) == 2
+
+
+def test_the_same_seed_gives_the_same_bytes_for_any_number_of_workers(
+    train: Train, tmp_path: Path
+) -> None:
+    tables = []
+    for name, workers in (("a", 1), ("b", 3)):
+        run = train(name, workers=workers, epochs=1).run
+        predictions, _, _ = predict_split(run, None, "test", USE, begin)
+        predictions.write(tmp_path / f"{name}.csv")
+        tables.append((tmp_path / f"{name}.csv").read_bytes())
+    assert tables[0] == tables[1]
+    other = train("c", epochs=1, seed=1).run
+    predict_split(other, None, "test", USE, begin)[0].write(tmp_path / "c.csv")
+    assert (tmp_path / "c.csv").read_bytes() != tables[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_stopped_run_continues_to_the_same_weights(train: Train, number: signal.Signals) -> None:
+    undisturbed = train("undisturbed").run
+
+    def interrupt(stage: str) -> None:
+        if stage.startswith("epoch 2 of"):
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(StoppedError, match="histo train --resume --name stopped"):
+        train("stopped", SilentMonitor(interrupt))
+    run = undisturbed.parent / "stopped"
+    assert RunRecord.read(run).state == "stopped"
+    train("stopped", resume=True)
+    for name in ("best_model.safetensors", "best_model.json", "splits.csv"):
+        assert (run / name).read_bytes() == (undisturbed / name).read_bytes(), name
+    assert RunRecord.read(run).state == "done"
+
+
+def test_resuming_refuses_another_option_and_an_ended_run(train: Train) -> None:
+    with pytest.raises(StoppedError):
+        train("x", SilentMonitor(lambda _: os.kill(os.getpid(), signal.SIGTERM)))
+    with pytest.raises(SettingsError, match="epochs 2, not 9"):
+        train("x", resume=True, epochs=9, explicit=frozenset({"epochs"}))
+    run = train("x", resume=True).run
+    with pytest.raises(SettingsError, match="has ended"):
+        train("x", resume=True)
+    with pytest.raises(SettingsError, match="--overwrite"):
+        train("x")
+    assert train("x", overwrite=True, epochs=1).run == run
+
+
+def test_every_prediction_path_sees_what_training_saw(train: Train, phantom: Path) -> None:
+    for stain in ("none", "macenko"):
+        run = train(stain, stain=stain, epochs=1).run
+        model, card = load_model(run)
+        assert card.stain.method == stain
+        source = open_source(phantom / "valid")
+        tiles = np.stack([source.read(i) for i in range(8)]).transpose(0, 3, 1, 2).copy()
+        with torch.inference_mode():
+            direct = model(torch.from_numpy(tiles)).softmax(1).numpy()
+        table = run / "p.csv"
+        predict_source(run, phantom / "valid", table, USE, begin)
+        np.testing.assert_allclose(Predictions.read(table).probabilities[:8], direct, atol=1e-5)
+        normalized = MacenkoNormalizer().normalize(tiles).tiles if stain == "macenko" else tiles
+        with torch.inference_mode():
+            prepared = model.prepare(torch.from_numpy(normalized), already_normalized=True)
+            from_files = model.classify(prepared).softmax(1).numpy()
+        np.testing.assert_allclose(from_files, direct, atol=1e-3)
+
+
+def test_tiles_normalized_beforehand_are_read_and_give_the_same_model(
+    train: Train, phantom: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "copy"
+    for source in phantom.rglob("*"):
+        if source.is_file():
+            target = data / source.relative_to(phantom)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    monitor = SilentMonitor()
+    raw = train("raw", monitor, data, stain="macenko", epochs=1).run
+    assert not [line for line in monitor.said if "normalized as asked for" in line]
+    for split in ("train", "valid"):
+        tiles = open_source(data / split)
+        digest = content_hash(tiles, range(len(tiles.tiles)))
+        normalizer = MacenkoNormalizer()
+        record = make_record(data / split, digest, len(tiles.tiles), normalizer, 0, "cpu")
+        normalize_tiles(tiles, data / f"{split}-normalized", normalizer, record, batch_size=32)
+    reading = train("reading", monitor, data, stain="macenko", epochs=1).run
+    assert len([line for line in monitor.said if "normalized as asked for" in line]) == 2
+    name = "best_model.safetensors"
+    assert (raw / name).read_bytes() == (reading / name).read_bytes()
+    with pytest.raises(SettingsError, match="normalized already"):
+        predict_source(raw, data / "train-normalized", tmp_path / "p.csv", USE, begin)
+
+
+def test_a_stopped_prediction_continues_to_the_same_bytes(
+    train: Train, phantom: Path, tmp_path: Path
+) -> None:
+    run = train(epochs=1).run
+    use = UseSettings("cpu", 4, "none", None, strict=False)
+    predict_source(run, phantom, tmp_path / "whole.csv", use, begin)
+
+    class Stop(Exception):  # noqa: N818 - an interruption, no error
+        pass
+
+    seen = 0
+
+    def stop_midway(stage: str, tiles: int) -> object:
+        del stage, tiles
+
+        def advance(number: int) -> None:
+            nonlocal seen
+            seen += number
+            if seen > 60:
+                raise Stop
+
+        return advance
+
+    with pytest.raises(Stop):
+        predict_source(run, phantom, tmp_path / "stopped.csv", use, stop_midway)  # type: ignore[arg-type]
+    assert not (tmp_path / "stopped.csv").exists()
+    assert list(tmp_path.glob(".stopped.csv.*.journal"))
+    predict_source(run, phantom, tmp_path / "stopped.csv", use, begin)
+    assert (tmp_path / "stopped.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert not list(tmp_path.glob(".stopped.csv.*.journal"))
+    with pytest.raises(SettingsError, match="--overwrite"):
+        predict_source(run, phantom, tmp_path / "stopped.csv", use, begin)
+
+
+def test_probabilities_hardly_depend_on_the_batch(train: Train, phantom: Path, tmp_path: Path) -> None:
+    run = train(epochs=1).run
+    tables = []
+    for size in (1, 7, 64):
+        use = UseSettings("cpu", size, "d4", None, strict=False)
+        predict_source(run, phantom / "test", tmp_path / f"{size}.csv", use, begin)
+        tables.append(Predictions.read(tmp_path / f"{size}.csv").probabilities)
+    for table in tables[1:]:
+        np.testing.assert_allclose(table, tables[0], atol=1e-5)
+
+
+def test_training_refuses_what_cannot_be_learned(train: Train, phantom: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="two classes"):
+        train(data=phantom / "train" / "tumor")
+    with pytest.raises(SettingsError, match="unknown architecture 'efficentnet'.*efficientnet"):
+        train(arch="efficentnet")
+    with pytest.raises(SettingsError, match="no class of normal, tumor"):
+        train(positive_class="cancer")
+    with pytest.raises(SettingsError, match="plain folder name"):
+        train("../elsewhere")
+    (tmp_path / "runs" / "taken").mkdir(parents=True)
+    (tmp_path / "runs" / "taken" / "note.txt").write_text("mine")
+    with pytest.raises(SettingsError, match="no run"):
+        train("taken")
+
+
+def test_a_loss_that_is_no_number_names_the_tile(train: Train) -> None:
+    with pytest.raises(HistoError, match=r"loss is not a number at train/"):
+        train(learning_rate=1e30, head_learning_rate=1e30, warmup_fraction=0.0)
+
+
+def test_order_of_an_epoch_drops_only_what_fills_no_batch() -> None:
+    order = shuffled(range(100), seed=0, epoch=1, batch_size=32)
+    assert len(order) == 96
+    assert len(set(order)) == 96
+    assert order == shuffled(range(100), seed=0, epoch=1, batch_size=32)
+    assert order != shuffled(range(100), seed=0, epoch=2, batch_size=32)
+    assert sorted(shuffled(range(5), 0, 1, 32)) == [0, 1, 2, 3, 4]
+
+
+def test_small_rules() -> None:
+    assert positive_class(("a", "b"), None) == "b"
+    labels = np.array([0, 1, 1])
+    assert macro_auroc(np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]]), labels) == 1.0
