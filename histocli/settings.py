@@ -37,6 +37,7 @@ class Section(BaseModel):
     seed: int = Field(0, ge=0, description="Seed of everything random.")
     quiet: bool = Field(False, description="Print results only, no progress.")
     verbose: bool = Field(False, description="Print more, and the traceback of an error.")
+    offline: bool = Field(False, description="Never use the network.")
     json_output: bool = Field(
         False, description="Print the facts as one JSON object.", json_schema_extra={"flag": "json"}
     )
@@ -134,7 +135,6 @@ class TrainSettings(DeviceSection):
     runs: Path = Field(Path("runs"), description="Folder of the runs.")
     resume: bool = Field(False, description="Continue the newest (or named) stopped run.")
     overwrite: bool = Field(False, description="Replace a run of the same name.")
-    offline: bool = Field(False, description="Never use the network.")
     strict: bool = Field(False, description="Exit 4 if any tile had to be skipped.")
     dry_run: bool = Field(False, description="Say what would be done, write nothing.")
 
@@ -263,7 +263,8 @@ def load_settings(
     _check_environment()
     bound = _bound_to(config)
     try:
-        return bound(**{name: dict(values) for name, values in (overrides or {}).items()})
+        typed: dict[str, Any] = {name: dict(values) for name, values in (overrides or {}).items()}
+        return bound(**typed)
     except ValidationError as error:
         raise SettingsError(_describe(error)) from None
     except ValueError as error:
@@ -328,6 +329,10 @@ def _describe(error: ValidationError) -> str:
     return "\n".join(lines)
 
 
+# Belong to one call, not to a file.
+PER_CALL = ("quiet", "verbose", "json_output", "overwrite", "dry_run", "resume")
+
+
 def to_toml(settings: HistoSettings) -> str:
     """Every setting as a commented ``histo.toml``; a value that is not set is commented out."""
     lines = [
@@ -338,6 +343,8 @@ def to_toml(settings: HistoSettings) -> str:
         values = getattr(settings, section)
         lines += ["", f"[{section}]"]
         for name, field in type(values).model_fields.items():
+            if name in PER_CALL:
+                continue
             value = getattr(values, name)
             lines.append(f"# {field.description}")
             lines.append(f"# {name} = " if value is None else f"{name} = {_toml_value(value)}")

@@ -9,23 +9,24 @@ from histocli.data.writing import Journal
 from histocli.errors import HistoError
 
 
+def write_and_raise(path: Path, error: Exception) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     write_text(path, "old")
-    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        write_and_raise(path, RuntimeError())
     assert path.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["table.csv"]
 
 
 def test_a_full_disk_is_said_as_such(tmp_path: Path) -> None:
-    with (
-        pytest.raises(HistoError, match="the disk is full"),
-        atomic_path(tmp_path / "x") as temporary,
-    ):
-        temporary.write_text("half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(HistoError, match="the disk is full"):
+        write_and_raise(tmp_path / "x", OSError(errno.ENOSPC, "No space left on device"))
     assert not list(tmp_path.iterdir())
 
 

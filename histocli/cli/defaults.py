@@ -34,6 +34,15 @@ def beside(source: Path, suffix: str) -> Path:
     return resolved.with_name(name + suffix)
 
 
+def report_path(runs: list[Path], folder: Path) -> Path:
+    """Where a report goes: into its run, or into ``comparisons`` for several."""
+    if len(runs) == 1:
+        return runs[0] / "report.html"
+    names = [run.resolve().name for run in runs]
+    name = "-".join(names) if len(names) <= 3 else f"{names[0]}-and-{len(names) - 1}-more"
+    return folder / "comparisons" / name / "report.html"
+
+
 def run_or_newest(named: Path | None, runs: Path, terminal: Terminal) -> Path:
     """The named run, or the newest in ``runs``, which is printed."""
     from histocli.report.collect import newest_run

@@ -60,9 +60,10 @@ def evaluate(
     write_json(output / "metrics.json", metrics)
     write_skipped(output, skipped)
     figures = evaluation_figures(predictions, metrics, output)
-    header, rows = metrics_table(metrics)
+    table = metrics_table({settings.split: metrics})
     terminal.result(
         {**metrics, "output": output, "figures": figures, "skipped": len(skipped)},
-        make_table(f"{folder.name} on {settings.split}", header, rows),
+        make_table(folder.name, table.header, table.rows),
+        *table.notes,
         f"wrote {output}; next: histo explain, histo report",
     )

@@ -2,16 +2,20 @@
 
 import functools
 import inspect
+import signal
+import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
 from pydantic.fields import FieldInfo
 
 from histocli.cli.console import Terminal
-from histocli.errors import HistoError
+from histocli.errors import HistoError, StoppedError
 from histocli.settings import HistoSettings, Section, find_config, load_settings
 
 Command = Callable[..., None]
@@ -66,7 +70,8 @@ def with_errors(terminal: Terminal, function: Callable[..., None], *arguments: A
         Exit: With the error's code.
     """
     try:
-        function(*arguments)
+        with _signals_as_errors():
+            function(*arguments)
     except HistoError as error:
         if terminal.verbose:
             terminal.err.print(traceback.format_exc(), markup=False)
@@ -83,6 +88,26 @@ def with_errors(terminal: Terminal, function: Callable[..., None], *arguments: A
         hint = "" if terminal.verbose else "; --verbose shows where"
         terminal.error(f"unexpected {type(error).__name__}: {error}{hint}", 1)
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def _signals_as_errors() -> Iterator[None]:
+    """Turn a scheduler's SIGTERM and SIGUSR1 into an error: what is done is on disk already."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        name = signal.Signals(number).name
+        raise StoppedError(f"stopped by {name}; run the same command again to continue")
+
+    names = [name for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        names = []
+    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 def _call(

@@ -4,15 +4,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from histocli.cli.console import Terminal, make_table
+from histocli.cli.defaults import report_path
 from histocli.cli.options import with_settings
 from histocli.settings import ReportSettings
 
 
 @with_settings("report")
 def report(
-    runs: Annotated[
+    run: Annotated[
         list[Path] | None, typer.Argument(help="Run folders or names.", show_default="all")
     ] = None,
     *,
@@ -24,19 +26,19 @@ def report(
     Example:  histo report
     """
     from histocli.report.collect import all_runs, collect_run
-    from histocli.report.page import default_output, write_page
+    from histocli.report.page import write_page
     from histocli.report.tables import comparison_table, metrics_table
 
-    folders = [_inside(settings.runs, run) for run in runs] if runs else all_runs(settings.runs)
+    folders = [_inside(settings.runs, each) for each in run] if run else all_runs(settings.runs)
     summaries = [collect_run(folder) for folder in folders]
-    output = write_page(summaries, settings.output or default_output(summaries, settings.runs))
-    tables = []
+    output = write_page(summaries, settings.output or report_path(folders, settings.runs))
+    blocks: list[Table | str] = []
     for summary in summaries:
-        for evaluation in summary.evaluations:
-            title = f"{summary.name} on {evaluation.split}"
-            tables.append(make_table(title, *metrics_table(evaluation.metrics)))
+        table = metrics_table({each.split: each.metrics for each in summary.evaluations})
+        blocks += [make_table(summary.name, table.header, table.rows), *table.notes]
     if len(summaries) > 1:
-        tables.append(make_table("Runs side by side", *comparison_table(summaries)))
+        table = comparison_table(summaries, with_intervals=False)
+        blocks += [make_table(table.caption, table.header, table.rows), *table.notes]
     facts = {
         "report": output,
         "runs": [
@@ -44,7 +46,7 @@ def report(
             for s in summaries
         ],
     }
-    terminal.result(facts, *tables, f"wrote {output}")
+    terminal.result(facts, *blocks, f"wrote {output}")
 
 
 def _inside(runs: Path, named: Path) -> Path:

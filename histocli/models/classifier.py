@@ -88,7 +88,7 @@ class TileClassifier(nn.Module):
         self.standardization = Standardization(card.preprocessing)
         network = architecture.build(len(card.classes))
         # Convolutions of narrow networks run twice as fast on a CPU with the channels last.
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
 
     def prepare(self, tiles: Tensor, *, already_normalized: bool = False) -> Tensor:
         """uint8 tiles to stain-normalised floats in [0, 1]."""

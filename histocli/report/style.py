@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ CLASS_COLORS = (BLUE, VERMILLION, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#0000
 LINE_STYLES = ("-", "--", ":", "-.")
 INK, MUTED, FAINT = "#1a1a1a", "#595959", "#d9d9d9"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "text.color": INK,
@@ -64,7 +65,7 @@ def written_figure(output: Path, width: float, height: float) -> Iterator[Figure
     write_bytes(output, content.getvalue())
 
 
-def class_line(position: int) -> dict[str, str]:
+def class_line(position: int) -> dict[str, Any]:
     """Color and line style of a class: no two alike among the first 28."""
     color = CLASS_COLORS[position % len(CLASS_COLORS)]
     return {"color": color, "linestyle": LINE_STYLES[position // len(CLASS_COLORS) % 4]}

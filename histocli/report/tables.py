@@ -119,7 +119,7 @@ def comparison_table(
     if len(sets) > 1:
         notes.append("The runs were not all evaluated on the same tiles: do not rank them by this.")
     elif len(rows) > 1:
-        notes.append("Overlapping intervals do not test a difference; use `histo compare`.")
+        notes.append("Overlapping intervals do not test a difference: no test is made here.")
     header = ("Run", "Split", "Tiles", *(metric_label(each) for each in names))
     return Table("The runs side by side", header, rows, tuple(notes))
 
@@ -138,20 +138,44 @@ def data_table(summary: RunSummary) -> Table:
     return Table("Tiles per class and split", ("Class", *splits), rows)
 
 
-def attention_table(attention: Mapping[str, Any]) -> Table:
-    """Share of the attention inside the labeled center, per group of tiles."""
+def confusion_table(metrics: Metrics) -> Table:
+    """Counts of one split: true classes in rows, predicted in columns."""
+    classes = [str(name) for name in metrics["classes"]]
+    rows = [
+        [name, *(count(cell) for cell in row)]
+        for name, row in zip(classes, metrics["confusion_matrix"], strict=True)
+    ]
+    caption = f"Confusion matrix, {metrics.get('split', 'one')} split"
+    return Table(caption, ("True \\ predicted", *classes), rows)
+
+
+def calibration_table(splits: Mapping[str, Metrics]) -> Table | None:
+    """Calibration before and after, one column per split; None where nothing was calibrated."""
+    calibrated = {split: each.get("calibrated") or {} for split, each in splits.items()}
+    if not any(calibrated.values()):
+        return None
     rows = []
-    for group in ("positive", "negative"):
-        measured = attention.get(group)
-        if not isinstance(measured, Mapping):
-            continue
-        share = measured.get("centre_share") or {}
-        enrichment = number(measured.get("enrichment"), 2)
+    for name in ("expected_calibration_error", "brier", "log_loss"):
+        for moment, source in (
+            ("as given", {split: each["metrics"] for split, each in splits.items()}),
+            ("calibrated", calibrated),
+        ):
+            cells = [estimate(source[split].get(name)) for split in splits]
+            rows.append([f"{metric_label(name)}, {moment}", *cells])
+    note = "The temperature was fitted on the validation split; lower is better."
+    return Table("Calibration", ("", *splits), rows, (note,))
+
+
+def attention_table(attention: Mapping[str, Any]) -> Table:
+    """Share of the attention inside the labeled center, by true class."""
+    rows = []
+    for name, measured in (attention.get("groups") or {}).items():
+        enrichment = number((measured.get("enrichment") or {}).get("value"), 2)
         rows.append(
             [
-                group.capitalize(),
+                str(name),
                 count(measured.get("n")),
-                estimate(share),
+                estimate(measured.get("center_share")),
                 number(measured.get("outside_share")),
                 UNDEFINED if enrichment == UNDEFINED else f"{enrichment} \N{MULTIPLICATION SIGN}",
             ]
@@ -161,7 +185,7 @@ def attention_table(attention: Mapping[str, Any]) -> Table:
         (attention.get("ceiling_share"), "the best that a map this coarse can reach (ceiling)"),
     ]
     notes = tuple(f"{percent(share)}: {text}." for share, text in levels if share is not None)
-    header = ("Tiles", "n", "In the center", "Outside", "Enrichment")
+    header = ("Class", "Tiles", "In the center", "Outside", "Enrichment")
     return Table("Where the model looks", header, rows, notes)
 
 

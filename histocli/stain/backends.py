@@ -61,12 +61,12 @@ def to_numpy(array: Array) -> NDArray[Any]:
 
 
 def _to_torch(array: Array) -> Array:
-    import torch  # heavy: only when tiles are at hand
+    import torch.utils.dlpack  # heavy: only when tiles are at hand
 
     if array_api_compat.is_torch_array(array):
         return array
     if array_api_compat.is_cupy_array(array):
-        return torch.from_dlpack(array)
+        return torch.utils.dlpack.from_dlpack(array)
     # torch refuses negative strides, warns of read-only memory and reads nothing but the native order.
     return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 

@@ -11,7 +11,8 @@ from histocli.models.classifier import StainChoice
 from histocli.run_record import RunRecord
 from histocli.training.dataset import TrainingData, open_training_data
 from histocli.training.devices import find_device
-from histocli.training.fit import Monitor, fit
+from histocli.training.fit import fit
+from histocli.training.monitor import Monitor
 from histocli.training.plan import RunOptions, TrainingPlan
 from histocli.training.run import begin_run, discard_run, find_stopped, plan_of, record_of, run_name
 from histocli.training.state import Progress, load_state

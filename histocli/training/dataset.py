@@ -59,7 +59,7 @@ class TrainingData:
 
     def groups(self) -> dict[str, int]:
         """Distinct groups by split; empty where none are known."""
-        found = {
+        found: dict[str, int] = {
             split: len({self.tiles[index].group for index in data.indices} - {None})
             for split, data in self.splits.items()
         }
@@ -85,10 +85,10 @@ def open_training_data(
     )
     torn = groups_across_splits(tiles)
     if torn:
-        first, splits = next(iter(torn.items()))
+        first, where = next(iter(torn.items()))
         say(
             f"warning: {len(torn)} groups lie in more than one split ({first} in "
-            f"{' and '.join(splits)}): the scores will be too good"
+            f"{' and '.join(where)}): the scores will be too good"
         )
     position = {name: index for index, name in enumerate(classes)}
     labels = np.array([NO_LABEL if t.label is None else position[t.label] for t in tiles], np.int64)
@@ -97,7 +97,10 @@ def open_training_data(
         indices = [i for i, t in enumerate(tiles) if t.split == split and labels[i] != NO_LABEL]
         if indices:
             splits[split] = _split_data(source, path, split, indices, stain, say)
-    missing = set(range(len(classes))) - set(labels[splits["train"].indices].tolist())
+    for needed in ("train", "valid"):
+        if needed not in splits:
+            raise InputError(f"{path}: no labelled tile in the split {needed}; training needs some")
+    missing = set(range(len(classes))) - set(labels[list(splits["train"].indices)].tolist())
     if missing:
         raise InputError(f"{path}: no training tile of class {classes[min(missing)]!r}")
     digest = content_hash(source, range(len(source.tiles)))

@@ -22,11 +22,11 @@ def find_device(name: str) -> torch.device:
             f"unknown device {name!r}; choose auto, cpu, cuda, cuda:N or mps"
         ) from None
     usable = {
-        "cpu": lambda: True,
-        "cuda": lambda: (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available,
-    }.get(device.type)
-    if usable is None or not usable():
+        "cpu": True,
+        "cuda": (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not usable.get(device.type, False):
         raise SettingsError(
             f"device {name} is not there (CUDA devices found: {torch.cuda.device_count()}); "
             "choose --device cpu, or let --device auto choose"

@@ -2,45 +2,30 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from histocli.data.loading import SkippedTile, check_skipped, load_batches, write_skipped
-from histocli.errors import SettingsError
 from histocli.metrics.calibration import fit_temperature
 from histocli.metrics.definitions.auroc import auroc
 from histocli.metrics.operating_point import youden_threshold
-from histocli.models.architectures import Architecture, find_architecture
+from histocli.models.architectures import Architecture
 from histocli.models.checkpoint import BEST, load_model, save_model
-from histocli.models.classifier import ModelCard, StainChoice, TileClassifier
-from histocli.models.preprocessing import PreprocessingConstants
+from histocli.models.classifier import ModelCard, TileClassifier
 from histocli.models.weights import load_weights
 from histocli.training.dataset import TrainingData
 from histocli.training.devices import find_precision
 from histocli.training.epoch import Augmentation, EpochResult, LoopSettings, run_epoch
+from histocli.training.monitor import Monitor
 from histocli.training.optimization import Optimization, OptimizationPlan
 from histocli.training.plan import RunOptions, TrainingPlan
+from histocli.training.setup import class_weights, make_model
 from histocli.training.state import Progress, load_state, restore, save_state, write_history
 from histocli.training.stopping import StopRequest
-
-
-class Monitor(Protocol):
-    """Who watches a run: the command line, a test."""
-
-    def say(self, message: str) -> None:
-        """A line for the user."""
-
-    def begin(self, stage: str, tiles: int) -> Callable[[int], None]:
-        """A stage of so many tiles begins; the result is called with the number done."""
-
-    def epoch(self, row: dict[str, float]) -> None:
-        """An epoch has ended."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +55,7 @@ def fit(
     """
     # One seed for the weights that start at random, before anything else draws.
     torch.manual_seed(options.seed)
-    card, model, architecture = _make_model(data, plan)
+    card, model, architecture = make_model(data, plan)
     skipped: list[SkippedTile] = []
     state = load_state(options.run)
     if state is None:
@@ -119,7 +104,7 @@ class _Fitting:
         self.ids = [tile.id for tile in data.tiles]
         precision = find_precision(plan.precision, device)
         self.loop = LoopSettings(
-            device, precision, class_weights=_class_weights(data, plan.class_weights, device)
+            device, precision, class_weights=class_weights(data, plan.class_weights, device)
         )
         tiles = len(data.splits["train"].indices)
         self.epochs = plan.epochs_for(tiles)
@@ -150,7 +135,7 @@ class _Fitting:
         started = time.monotonic()
         trained = self._train(epoch, stop)
         seconds = time.monotonic() - started
-        validated = self.evaluate("valid", self.model, f"epoch {epoch}: validating", "none", stop)
+        validated = self._validate(self.model, f"epoch {epoch}: validating", "none", stop)
         score = macro_auroc(validated.probabilities, self.data.labels[validated.indices])
         row = {
             "epoch": epoch,
@@ -197,11 +182,10 @@ class _Fitting:
             augmentation=Augmentation(self.options.seed, epoch, self.plan.color_jitter),
         )
 
-    def evaluate(
-        self, name: str, model: TileClassifier, stage: str, views: str, stop: StopRequest
+    def _validate(
+        self, model: TileClassifier, stage: str, views: str, stop: StopRequest
     ) -> EpochResult:
-        """Predict a split."""
-        split = self.data.splits["valid" if name == "valid" else "train"]
+        split = self.data.splits["valid"]
         batches = load_batches(
             split.source,
             split.indices,
@@ -221,7 +205,7 @@ class _Fitting:
         """Fit operating point and calibration of the best model on the validation split."""
         model, card = load_model(self.options.run, self.loop.device)
         views = self.plan.test_time_augmentation
-        result = self.evaluate("valid", model, "choosing the operating point", views, stop)
+        result = self._validate(model, "choosing the operating point", views, stop)
         labels = self.data.labels[result.indices]
         temperature = fit_temperature(result.probabilities, labels)
         point: dict[str, float | str] = {}
@@ -254,43 +238,3 @@ def shuffled(indices: Sequence[int], seed: int, epoch: int, batch_size: int) -> 
     order = np.random.default_rng([seed, epoch]).permutation(np.asarray(indices, np.int64))
     whole = len(order) // batch_size * batch_size
     return [int(index) for index in (order[:whole] if whole else order)]
-
-
-def positive_class(classes: tuple[str, ...], wanted: str | None) -> str:
-    """The class called positive: the wanted one, or the last by name.
-
-    Raises:
-        SettingsError: If the wanted one is no class.
-    """
-    if wanted is None:
-        return classes[-1]
-    if wanted not in classes:
-        raise SettingsError(f"--positive-class {wanted!r} is no class of {', '.join(classes)}")
-    return wanted
-
-
-def _make_model(
-    data: TrainingData, plan: TrainingPlan
-) -> tuple[ModelCard, TileClassifier, Architecture]:
-    architecture = find_architecture(plan.arch)
-    card = ModelCard(
-        architecture=plan.arch,
-        classes=data.classes,
-        positive_class=positive_class(data.classes, plan.positive_class),
-        preprocessing=PreprocessingConstants.of(architecture, plan.input_size_px),
-        stain=StainChoice(plan.stain),
-        test_time_augmentation=plan.test_time_augmentation,
-    )
-    model = TileClassifier(card)
-    parameters = sum(parameter.numel() for parameter in model.network.parameters())
-    return replace(card, parameters=parameters), model, architecture
-
-
-def _class_weights(data: TrainingData, kind: str, device: torch.device) -> Tensor | None:
-    """Weights of the loss, mean 1 over the training tiles."""
-    if kind == "none":
-        return None
-    labels = data.labels[list(data.splits["train"].indices)]
-    counts = np.bincount(labels, minlength=len(data.classes))
-    weights = len(labels) / (len(data.classes) * counts)
-    return torch.tensor(weights, dtype=torch.float32, device=device)

@@ -1,5 +1,4 @@
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +49,10 @@ def test_table_beside_class_folders_adds_group_and_split(tmp_path: Path) -> None
     write_image(tmp_path / "tumor" / "a.png")
     write_image(tmp_path / "normal" / "b.png")
     header = ["path", "class_name", "source_image_group", "suggested_split", "look"]
-    rows = [["tumor/a.png", "tumor", "g1", "val", "brown"], ["normal/b.png", "normal", "g2", "test", ""]]
+    rows = [
+        ["tumor/a.png", "tumor", "g1", "val", "brown"],
+        ["normal/b.png", "normal", "g2", "test", ""],
+    ]
     write_table(tmp_path / "labels.csv", header, rows)
     normal, tumor = open_source(tmp_path).tiles
     assert (tumor.label, tumor.group, tumor.split) == ("tumor", "g1", "valid")
@@ -91,8 +93,8 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     write_image(tmp_path / "real" / "a.png")
     data = tmp_path / "data" / "tumor"
     data.mkdir(parents=True)
-    os.symlink(tmp_path / "real", data / "linked")
-    os.symlink(tmp_path / "data", data / "circle")
+    (data / "linked").symlink_to(tmp_path / "real")
+    (data / "circle").symlink_to(tmp_path / "data")
     assert [tile.id for tile in open_source(tmp_path / "data").tiles] == ["tumor/linked/a.png"]
 
 

@@ -50,7 +50,11 @@ def test_skipped_tiles_are_listed_and_judged(tmp_path: Path) -> None:
     skipped = [SkippedTile("b.png", "the file is empty"), SkippedTile("a.png", "truncated")]
     path = write_skipped(tmp_path, skipped)
     assert path is not None
-    assert path.read_text().splitlines() == ["tile,reason", "a.png,truncated", "b.png,the file is empty"]
+    assert path.read_text().splitlines() == [
+        "tile,reason",
+        "a.png,truncated",
+        "b.png,the file is empty",
+    ]
     check_skipped(skipped, 3, strict=False)
     with pytest.raises(SkippedInputsError, match="2 of 3"):
         check_skipped(skipped, 3, strict=True)

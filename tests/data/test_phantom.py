@@ -44,7 +44,8 @@ def test_pixels_are_the_light_plus_sensor_noise(kind: PhantomKind) -> None:
     error = tile.pixels - tile.scanner.transmit(tile.concentrations)
     assert np.abs(error).max() < 6 * tile.scanner.noise + 0.5
     assert abs(error.mean()) < 0.05
-    assert (tile.pixels.dtype, tile.pixels.shape) == (np.uint8, (96, 96, 3))
+    assert tile.pixels.dtype == np.uint8
+    assert tile.pixels.shape == (96, 96, 3)
 
 
 @pytest.mark.parametrize("scanner", SCANNERS, ids=lambda scanner: scanner.name)
@@ -124,7 +125,7 @@ def test_same_generator_same_tile() -> None:
 def test_color_alone_says_little_of_the_label() -> None:
     statistics, labels = [], []
     for seed in range(160):
-        kind: PhantomKind = ("normal", "tumor")[seed % 2]  # type: ignore[assignment]
+        kind: PhantomKind = ("normal", "tumor")[seed % 2]
         scanner = SCANNERS[seed // 2 % 2].for_slide(np.random.default_rng([seed // 10, 3]))
         pixels = draw(kind, seed, scanner).pixels
         statistics.append([*pixels.mean(axis=(0, 1)), *pixels.std(axis=(0, 1))])

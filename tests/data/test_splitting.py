@@ -31,7 +31,7 @@ def test_the_same_seed_divides_the_same_way() -> None:
 
 
 def test_stated_splits_are_kept() -> None:
-    tiles = made(8, 2, "train") + [Tile("t.png", "tumor", "x", "test")]
+    tiles = [*made(8, 2, "train"), Tile("t.png", "tumor", "x", "test")]
     divided = split_tiles(tiles, 0)
     assert divided[-1].split == "test"
     assert Counter(tile.split for tile in divided)["test"] == 1

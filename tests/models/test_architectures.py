@@ -25,7 +25,9 @@ def test_every_architecture_gives_logits_and_gradients(name: str) -> None:
     nn.functional.cross_entropy(logits, torch.tensor([0, 2])).backward()
     touched = [p.grad is not None for p in network.parameters()]
     assert all(touched)
-    assert any(f".{key}".startswith(f".{architecture.head}") for key, _ in network.named_parameters())
+    assert any(
+        f".{key}".startswith(f".{architecture.head}") for key, _ in network.named_parameters()
+    )
 
 
 def test_attention_at_initialisation_leaves_resnet50_as_it_is(tmp_path: Path) -> None:
@@ -62,7 +64,11 @@ def test_a_weight_file_that_does_not_fit_is_named(tmp_path: Path) -> None:
     save_file(timm.create_model("resnet18").state_dict(), tmp_path / "r18.safetensors")
     with pytest.raises(InputError, match=r"r18\.safetensors does not fit resnet50"):
         load_weights(
-            architecture.build(2), architecture, str(tmp_path / "r18.safetensors"), offline=True, say=print
+            architecture.build(2),
+            architecture,
+            str(tmp_path / "r18.safetensors"),
+            offline=True,
+            say=print,
         )
     with pytest.raises(SettingsError, match="no such weight file"):
         load_weights(architecture.build(2), architecture, "absent.pth", offline=True, say=print)

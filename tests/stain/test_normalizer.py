@@ -8,7 +8,7 @@ import torchstain
 from numpy.typing import NDArray
 
 from histocli.data.layouts import open_source
-from histocli.data.phantom import PHANTOM_SCANNERS, phantom_tile
+from histocli.data.phantom import PHANTOM_SCANNERS, PhantomKind, phantom_tile
 from histocli.errors import InputError, SettingsError
 from histocli.stain import MacenkoNormalizer, StainReference
 from tests.reference.macenko_float64 import normalized, stains_of
@@ -20,7 +20,7 @@ def degrees_between(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDA
 
 
 def phantom_batch(scanner: str, count: int = 12) -> NDArray[np.uint8]:
-    kinds = ["normal", "tumor"]
+    kinds: tuple[PhantomKind, PhantomKind] = ("normal", "tumor")
     tiles = [
         phantom_tile(kinds[i % 2], PHANTOM_SCANNERS[scanner], np.random.default_rng(i)).pixels
         for i in range(count)

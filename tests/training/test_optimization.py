@@ -25,7 +25,7 @@ def network() -> nn.Module:
 def run(net: nn.Module, steps: Optimization, count: int) -> None:
     for number in range(count):
         x = torch.full((2, 4), float(number + 1))
-        steps.step(net["head"](net["body"](x)).pow(2).mean())  # type: ignore[index,operator]
+        steps.step(net["head"](net["body"](x)).pow(2).mean())  # type: ignore[index]
 
 
 def test_new_layers_learn_faster_and_biases_do_not_decay() -> None:
@@ -46,6 +46,6 @@ def test_restored_state_continues_to_the_same_weights() -> None:
     rest.load_state(half.state_tensors(), 5, 1.0)
     for number in range(5, 10):
         x = torch.full((2, 4), float(number + 1))
-        rest.step(second["head"](second["body"](x)).pow(2).mean())  # type: ignore[index,operator]
+        rest.step(second["head"](second["body"](x)).pow(2).mean())  # type: ignore[index]
     for key, value in straight.state_dict().items():
         assert torch.equal(value, second.state_dict()[key])

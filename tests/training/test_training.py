@@ -8,15 +8,16 @@ import pytest
 import torch
 
 from histocli.data.layouts import open_source
+from histocli.data.tiles import content_hash
 from histocli.errors import HistoError, InputError, SettingsError, StoppedError
 from histocli.models.checkpoint import load_model
 from histocli.predictions import Predictions
 from histocli.preparation.normalize import normalize_tiles
 from histocli.preparation.setup import make_record
-from histocli.data.tiles import content_hash
 from histocli.run_record import RunRecord
 from histocli.stain import MacenkoNormalizer
-from histocli.training.fit import macro_auroc, positive_class, shuffled
+from histocli.training.fit import macro_auroc, shuffled
+from histocli.training.setup import positive_class
 from histocli.training.use import UseSettings, predict_source, predict_split
 from tests.training.conftest import SilentMonitor, Train
 
@@ -175,7 +176,9 @@ def test_a_stopped_prediction_continues_to_the_same_bytes(
         predict_source(run, phantom, tmp_path / "stopped.csv", use, begin)
 
 
-def test_probabilities_hardly_depend_on_the_batch(train: Train, phantom: Path, tmp_path: Path) -> None:
+def test_probabilities_hardly_depend_on_the_batch(
+    train: Train, phantom: Path, tmp_path: Path
+) -> None:
     run = train(epochs=1).run
     tables = []
     for size in (1, 7, 64):
@@ -186,10 +189,12 @@ def test_probabilities_hardly_depend_on_the_batch(train: Train, phantom: Path, t
         np.testing.assert_allclose(table, tables[0], atol=1e-5)
 
 
-def test_training_refuses_what_cannot_be_learned(train: Train, phantom: Path, tmp_path: Path) -> None:
+def test_training_refuses_what_cannot_be_learned(
+    train: Train, phantom: Path, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match="two classes"):
         train(data=phantom / "train" / "tumor")
-    with pytest.raises(SettingsError, match="unknown architecture 'efficentnet'.*efficientnet"):
+    with pytest.raises(SettingsError, match=r"unknown architecture 'efficentnet'.*efficientnet"):
         train(arch="efficentnet")
     with pytest.raises(SettingsError, match="no class of normal, tumor"):
         train(positive_class="cancer")

@@ -1,6 +1,5 @@
 """EfficientNet-Lite0 with a head made for histology."""
 
-import torch
 from torch import Tensor, nn
 
 from histocli.models.architectures.architecture import Architecture
@@ -12,37 +11,42 @@ INPUT_SIZE_PX = 160
 DROPOUT = 0.2
 
 
-class HistologyHead(nn.Module):
-    """Classify from the average and the maximum of each feature over the tile.
+class EvidenceHead(nn.Module):
+    """Every place of the feature map votes for each class; a tile's logits are the mean of the votes.
 
-    A photograph shows one object, and its average says which. A tile is called tumor for a few nuclei
-    in an otherwise normal field: the average tells the texture of the tissue, the maximum whether the
-    evidence occurs at all. The last layer starts at zero, so that training starts from even odds.
+    A photograph is classified as a whole; a tile is called tumor for the nuclei in it, so the evidence
+    is local and adds up. Voting before averaging keeps it so: ``votes`` is the exact decomposition of
+    the logits over the tile, which is what an attention map of this network shows. The votes start at
+    zero, so that training starts from even odds and the pretrained features are not shaken.
     """
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(DROPOUT)
-        self.classifier = nn.Linear(2 * features, classes)
+        # Whole features are dropped, at every place alike: places share what they know.
+        self.dropout = nn.Dropout2d(DROPOUT)
+        self.classifier = nn.Conv2d(features, classes, kernel_size=1)
         nn.init.zeros_(self.classifier.weight)
-        nn.init.zeros_(self.classifier.bias)
+        nn.init.zeros_(self.classifier.bias)  # type: ignore[arg-type] # it has a bias
+
+    def votes(self, features: Tensor) -> Tensor:
+        """From a feature map ``(N, C, H, W)`` to votes ``(N, K, H, W)``."""
+        votes: Tensor = self.classifier(self.dropout(features))
+        return votes
 
     def forward(self, features: Tensor) -> Tensor:
-        """From a feature map ``(N, C, H, W)`` to logits."""
-        pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
-        logits: Tensor = self.classifier(self.dropout(pooled))
-        return logits
+        """From a feature map to logits ``(N, K)``."""
+        return self.votes(features).mean(dim=(2, 3))
 
 
 class HistologyEfficientNet(nn.Module):
-    """EfficientNet-Lite0's features under a ``HistologyHead``."""
+    """EfficientNet-Lite0's features under a ``EvidenceHead``."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         import timm  # heavy: only when a network is wanted
 
         self.backbone: nn.Module = timm.create_model(TIMM_NAME, num_classes=0, global_pool="")
-        self.head = HistologyHead(FEATURES, classes)
+        self.head = EvidenceHead(FEATURES, classes)
 
     def forward(self, tiles: Tensor) -> Tensor:
         """Logits of standardised tiles."""

@@ -1,0 +1,1 @@
+"""Where a model looks: class activation maps, and how much of them lies where it should."""

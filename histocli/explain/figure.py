@@ -1,0 +1,178 @@
+"""``gradcam_analysis.png``: chosen tiles, their maps, and what the model said of them."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from histocli.atomic_files import write_bytes
+from histocli.data.images import read_image
+from histocli.data.tiles import TileSource
+from histocli.explain.scores.center import CenterBox
+from histocli.explain.selection import Choice
+
+# Two colors of Okabe and Ito's palette; words say the same.
+CORRECT, WRONG = "#0072B2", "#D55E00"
+INK, MUTED, FRAME = "#1a1a1a", "#595959", "#b0b0b0"
+# Perceptually uniform, and unlike hematoxylin and eosin.
+COLORMAP = "viridis"
+# The overlay hides nothing where there is no attention, and never all of the tissue.
+OPACITY = 0.62
+DOTS_PER_INCH = 150
+# Inches.
+TILE, GAP, MARGIN, CAPTION, HEADER, FOOTER = 1.9, 0.1, 0.25, 2.55, 1.2, 0.75
+NAME_CHARACTERS, CLASS_CHARACTERS = 34, 22
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": INK,
+    "text.parse_math": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+METHOD_NAMES = {"gradcam": "Grad-CAM"}
+
+
+def write_figure(
+    path: Path,
+    source: TileSource,
+    output: Path,
+    choices: Sequence[Choice],
+    result: Mapping[str, Any],
+) -> None:
+    """Draw one row per chosen tile and write the PNG, whole, with the same bytes each time.
+
+    Args:
+        path: Of the PNG.
+        source: Where the tiles are.
+        output: Folder of the explanation, with the maps.
+        choices: Rows.
+        result: Content of ``attention.json``.
+    """
+    width = 2 * MARGIN + 3 * (TILE + GAP) + CAPTION
+    height = HEADER + len(choices) * (TILE + GAP) + FOOTER
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height))
+        _draw_header(figure, result)
+        for row, choice in enumerate(choices):
+            top = height - HEADER - row * (TILE + GAP)
+            pixels = source.read(choice.tile.index)
+            attention = read_image(output / choice.tile.map_file)[..., 0] / 255
+            box = CenterBox.of(*choice.tile.size_px, int(result["center_px"]))
+            pictures: list[NDArray[Any]]
+            pictures = [pixels, colored(attention), overlaid(pixels, attention)]
+            for column, picture in enumerate(pictures):
+                axes = _axes(figure, MARGIN + column * (TILE + GAP), top - TILE, TILE, TILE)
+                _draw_picture(axes, picture, box, on_tissue=column != 1)
+            _draw_caption(figure, choice, MARGIN + 3 * (TILE + GAP) + 0.08, top)
+        _draw_scale(figure)
+        content = io.BytesIO()
+        figure.savefig(content, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    write_bytes(path, content.getvalue())
+
+
+def colored(attention: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A map in [0, 1] ``(H, W)`` as colors ``(H, W, 3)``."""
+    return np.asarray(mpl.colormaps[COLORMAP](attention)[..., :3])
+
+
+def overlaid(pixels: NDArray[np.uint8], attention: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The map over the tile, the more opaque the stronger the attention."""
+    opacity = OPACITY * attention[..., np.newaxis]
+    return (1 - opacity) * (pixels / 255) + opacity * colored(attention)
+
+
+def _axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Axes placed in inches."""
+    across, up = figure.get_size_inches()
+    axes: Axes = figure.add_axes((left / across, bottom / up, width / across, height / up))
+    return axes
+
+
+def _text(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
+    """Text whose upper left corner is placed in inches."""
+    across, up = figure.get_size_inches()
+    figure.text(left / across, top / up, text, ha="left", va="top", **style)
+
+
+def _draw_header(figure: Figure, result: Mapping[str, Any]) -> None:
+    top = figure.get_size_inches()[1]
+    method = METHOD_NAMES.get(result["method"], result["method"])
+    rows, columns = result["grid"]
+    views = ", mean of all turns and flips" if result["test_time_augmentation"] == "d4" else ""
+    explained = result["explained"]["class"]
+    of = f"score of {_short(explained)}" if explained else "score of the predicted class"
+    title = f"Where the model looks: {method}, {of}"
+    _text(figure, MARGIN, top - 0.16, title, fontsize=13, fontweight="bold")
+    chance, ceiling = result["chance_share"], result["ceiling_share"]
+    box = f"center box {result['center_px']} px of {result['tile_size_px'][1]} px"
+    lines = (
+        f"layer {result['layer']}, grid {rows}\N{MULTIPLICATION SIGN}{columns}{views}",
+        f"{box}; share of a map inside: {chance:.1%} by chance, at most {ceiling:.1%} on this grid",
+    )
+    for position, line in enumerate(lines):
+        _text(figure, MARGIN, top - 0.44 - 0.2 * position, line, color=MUTED)
+    for column, name in enumerate(("tile", "attention map", "overlay")):
+        left = MARGIN + column * (TILE + GAP)
+        _text(figure, left, top - HEADER + 0.24, name, fontweight="bold")
+
+
+def _draw_picture(axes: Axes, picture: NDArray[Any], box: CenterBox, *, on_tissue: bool) -> None:
+    axes.imshow(picture, interpolation="lanczos" if on_tissue else "nearest", aspect="equal")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set(color=FRAME, linewidth=0.8)
+    corner = (box.left - 0.5, box.top - 0.5)
+    size = (box.right - box.left, box.bottom - box.top)
+    # White within black is seen on pale glass, dark nuclei and every color of the map.
+    for color, line_width in (("black", 2.6), ("white", 1.2)):
+        axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=color, linewidth=line_width))
+
+
+def _draw_caption(figure: Figure, choice: Choice, left: float, top: float) -> None:
+    tile = choice.tile
+    color, mark = (
+        (CORRECT, "\N{CHECK MARK} correct") if tile.is_correct else (WRONG, "\N{BALLOT X} wrong")
+    )
+    _text(figure, left, top - 0.1, mark, color=color, fontsize=12, fontweight="bold")
+    share = (
+        "empty map: nothing speaks for it"
+        if tile.is_empty
+        else f"{tile.center_share:.1%} in the center"
+    )
+    times = "" if tile.is_empty else f"{tile.enrichment:.1f} times chance"
+    lines = (
+        (f"truth          {_short(tile.label or 'unknown')}", INK),
+        (f"predicted   {_short(tile.predicted)}", INK),
+        (f"P({_short(tile.explained_class)}) = {tile.probability:.3f}", INK),
+        (share, INK),
+        (times, INK),
+        (choice.reason, MUTED),
+    )
+    for position, (line, ink) in enumerate(lines):
+        _text(figure, left, top - 0.42 - 0.2 * position, line, color=ink)
+    _text(figure, left, top - 1.68, _short(tile.id, NAME_CHARACTERS), color=MUTED, fontsize=7)
+
+
+def _draw_scale(figure: Figure) -> None:
+    axes = _axes(figure, MARGIN, 0.42, 3 * TILE + 2 * GAP, 0.12)
+    scale = figure.colorbar(
+        ScalarMappable(cmap=COLORMAP), cax=axes, orientation="horizontal", ticks=[0, 0.5, 1]
+    )
+    scale.outline.set_visible(False)
+    axes.tick_params(length=0, pad=3, labelsize=8, labelcolor=MUTED)
+    axes.set_xticklabels(["0", "attention, relative to the strongest place of the same map", "1"])
+
+
+def _short(name: str, length: int = CLASS_CHARACTERS) -> str:
+    """The end of a path or a long name, with an ellipsis for what was cut."""
+    return name if len(name) <= length else "…" + name[-(length - 1) :]

@@ -1,0 +1,127 @@
+"""``attention.json``: what the maps of some tiles say together."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from histocli.explain.record import ExplainedTile
+from histocli.explain.scores.center import CenterBox, ceiling_share, chance_share
+from histocli.explain.scores.summary import summarize_shares
+from histocli.models.classifier import ModelCard
+
+
+def describe_result(
+    tiles: Sequence[ExplainedTile],
+    card: ModelCard,
+    layer: str,
+    grid: tuple[int, int],
+    center_px: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Summarize explained tiles by true class.
+
+    Box, chance level and ceiling are those of the size that most tiles have; a tile's enrichment is
+    relative to its own chance level.
+
+    Args:
+        tiles: One or more.
+        card: Of the model.
+        layer: Dotted name.
+        grid: Rows and columns of the layer's feature maps.
+        center_px: Side of the center box.
+        seed: Of the bootstrap.
+    """
+    sizes = Counter(tile.size_px for tile in tiles)
+    (height, width), _ = max(sizes.items(), key=lambda item: (item[1], item[0]))
+    box = CenterBox.of(height, width, center_px)
+    ceiling = ceiling_share(grid, height, width, box)
+    binary = len(card.classes) == 2
+    notes = _notes(grid, (height, width), box, ceiling, len(sizes))
+    return {
+        "layer": layer,
+        "grid": list(grid),
+        "tiles": len(tiles),
+        "tile_size_px": [height, width],
+        "center_box": asdict(box),
+        "center_px": center_px,
+        "chance_share": chance_share(height, width, box),
+        "ceiling_share": ceiling,
+        "explained": {
+            "rule": "positive class" if binary else "predicted class",
+            "class": card.positive_class if binary else None,
+        },
+        "groups": {
+            name: _summarize([tile for tile in tiles if tile.label == name], seed)
+            for name in card.classes
+            if any(tile.label == name for tile in tiles)
+        },
+        **({"note": " ".join(notes)} if notes else {}),
+    }
+
+
+def _summarize(tiles: Sequence[ExplainedTile], seed: int) -> dict[str, Any]:
+    return summarize_shares(
+        np.array([tile.center_share for tile in tiles]),
+        np.array([tile.chance_share for tile in tiles]),
+        [tile.group for tile in tiles],
+        seed,
+    )
+
+
+def _notes(
+    grid: tuple[int, int], size: tuple[int, int], box: CenterBox, ceiling: float, sizes: int
+) -> list[str]:
+    cell = max(size[0] / grid[0], size[1] / grid[1])
+    side = min(box.bottom - box.top, box.right - box.left)
+    notes = []
+    if box.area == size[0] * size[1]:
+        notes.append("The center box covers the whole tile, so the share says nothing.")
+    elif ceiling < 1:
+        notes.append(
+            f"A map of {grid[0]}x{grid[1]} cells ({cell:.0f} px each) puts at most {ceiling:.1%} of its "
+            f"mass into a center box of {side} px: read the shares against this ceiling, or "
+            "explain a finer layer with --layer."
+        )
+    elif cell > side / 2:
+        notes.append(
+            f"The map is coarse: each of its cells covers {cell:.0f} px of the tile, more than half the "
+            f"center box of {side} px."
+        )
+    if sizes > 1:
+        notes.append(
+            f"The tiles have {sizes} sizes; chance and ceiling are those of {size[0]}x{size[1]} px."
+        )
+    return notes
+
+
+def result_table(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and one row per class, in words for the terminal."""
+    header = ["class", "tiles", "center share", "chance", "ceiling", "enrichment"]
+    levels = [f"{result[name]:.1%}" for name in ("chance_share", "ceiling_share")]
+    rows = []
+    for name, group in result["groups"].items():
+        empty = f" ({group['empty_maps']} empty)" if group["empty_maps"] else ""
+        share, enrichment = group["center_share"], group["enrichment"]
+        rows.append(
+            [
+                name,
+                f"{group['n']}{empty}",
+                _in_words(share, ".1%"),
+                *levels,
+                _in_words(enrichment, ".2f"),
+            ]
+        )
+    return header, rows
+
+
+def _in_words(estimate: Mapping[str, Any], form: str) -> str:
+    value, low, high = (estimate[key] for key in ("value", "ci_low", "ci_high"))
+    if math.isnan(value):
+        return "undefined"
+    if math.isnan(low):
+        return format(value, form)
+    return f"{value:{form}} ({low:{form}} to {high:{form}})"

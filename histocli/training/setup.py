@@ -1,0 +1,59 @@
+"""From a plan to a model and the weights of its loss."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from histocli.errors import SettingsError
+from histocli.models.architectures import Architecture, find_architecture
+from histocli.models.classifier import ModelCard, StainChoice, TileClassifier
+from histocli.models.preprocessing import PreprocessingConstants
+from histocli.training.dataset import TrainingData
+from histocli.training.plan import TrainingPlan
+
+
+def positive_class(classes: tuple[str, ...], wanted: str | None) -> str:
+    """The class called positive: the wanted one, or the last by name.
+
+    Raises:
+        SettingsError: If the wanted one is no class.
+    """
+    if wanted is None:
+        return classes[-1]
+    if wanted not in classes:
+        raise SettingsError(f"--positive-class {wanted!r} is no class of {', '.join(classes)}")
+    return wanted
+
+
+def make_model(
+    data: TrainingData, plan: TrainingPlan
+) -> tuple[ModelCard, TileClassifier, Architecture]:
+    """The model of a plan with random weights, its card, and the recipe of its network.
+
+    Raises:
+        SettingsError: If the architecture or the positive class is unknown.
+    """
+    architecture = find_architecture(plan.arch)
+    card = ModelCard(
+        architecture=plan.arch,
+        classes=data.classes,
+        positive_class=positive_class(data.classes, plan.positive_class),
+        preprocessing=PreprocessingConstants.of(architecture, plan.input_size_px),
+        stain=StainChoice(plan.stain),
+        test_time_augmentation=plan.test_time_augmentation,
+    )
+    model = TileClassifier(card)
+    parameters = sum(parameter.numel() for parameter in model.network.parameters())
+    return replace(card, parameters=parameters), model, architecture
+
+
+def class_weights(data: TrainingData, kind: str, device: torch.device) -> Tensor | None:
+    """Weights of the loss, mean 1 over the training tiles."""
+    if kind == "none":
+        return None
+    labels = data.labels[list(data.splits["train"].indices)]
+    counts = np.bincount(labels, minlength=len(data.classes))
+    weights = len(labels) / (len(data.classes) * counts)
+    return torch.tensor(weights, dtype=torch.float32, device=device)
