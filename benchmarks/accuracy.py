@@ -35,10 +35,11 @@ def histo(*arguments: str) -> dict[str, Any]:
 def measure(data: Path, arch: str, stain: str, seed: int, runs: Path) -> dict[str, Any]:
     """Train once; evaluate the validation and the test split."""
     name = f"{arch}-{stain}-{seed}"
-    options = ["--arch", arch, "--stain", stain, "--seed", str(seed), "--name", name]
-    started = time.monotonic()
-    trained = histo("train", str(data), *options, "--runs", str(runs), "--offline")
-    minutes = (time.monotonic() - started) / 60
+    if not ended(runs / name):
+        options = ["--arch", arch, "--stain", stain, "--seed", str(seed), "--name", name]
+        histo("train", str(data), *options, "--runs", str(runs), "--offline")
+    trained = json.loads((runs / name / "run.json").read_text())["results"]
+    minutes = trained["seconds"] / 60
     row: dict[str, Any] = {"arch": arch, "stain": stain, "seed": seed, "train_minutes": minutes}
     row["epochs"] = trained["epochs"]
     for split in ("valid", "test"):
@@ -51,6 +52,12 @@ def measure(data: Path, arch: str, stain: str, seed: int, runs: Path) -> dict[st
         }
         row[f"{split}_tiles"] = facts["tiles"]
     return row
+
+
+def ended(run: Path) -> bool:
+    """Whether a run is there and has ended."""
+    record = run / "run.json"
+    return record.is_file() and json.loads(record.read_text())["state"] == "done"
 
 
 def processor() -> str:
@@ -69,12 +76,16 @@ def main() -> None:
     parser.add_argument("--arch", default="efficientnet")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--name", help="of the JSON file; the folder's name if not set")
+    parser.add_argument(
+        "--runs", type=Path, help="keep the runs here; those that ended are not repeated"
+    )
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
+        runs = arguments.runs or Path(folder)
         for stain in arguments.stain:
             for seed in arguments.seeds:
-                rows.append(measure(arguments.data, arguments.arch, stain, seed, Path(folder)))
+                rows.append(measure(arguments.data, arguments.arch, stain, seed, runs))
                 print(line(rows[-1]), flush=True)
     result = {
         "date": datetime.now(UTC).date().isoformat(),

@@ -55,7 +55,7 @@ def write_text(path: Path, content: str) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write ``content`` as indented JSON; NaN and infinities become null, as JSON has neither."""
-    write_text(path, json.dumps(_without_nan(content), indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(without_nan(content), indent=2, ensure_ascii=False) + "\n")
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -72,11 +72,12 @@ def write_csv_rows(file: IO[str], rows: Iterable[Sequence[object]]) -> None:
     )
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Replace NaN and infinities by None, as JSON has neither."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return value

@@ -21,6 +21,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from histocli.atomic_files import without_nan
+
 # Without a terminal a progress line is printed this often.
 SECONDS_BETWEEN_LINES = 30.0
 
@@ -65,7 +67,8 @@ class Terminal:
     def result(self, facts: Mapping[str, Any], *blocks: Table | str) -> None:
         """The result: tables and lines, or the same facts as JSON."""
         if self.as_json:
-            self.out.file.write(json.dumps(facts, indent=2, default=str, ensure_ascii=False) + "\n")
+            content = json.dumps(without_nan(facts), indent=2, default=str, ensure_ascii=False)
+            self.out.file.write(content + "\n")
             return
         for block in blocks:
             if isinstance(block, str):

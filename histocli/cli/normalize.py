@@ -78,5 +78,7 @@ def normalize(
     terminal.result(
         facts, make_table("Stain normalization", ["status", "tiles"], rows), f"wrote {output}"
     )
+    if result.already_done:
+        terminal.say(f"{result.already_done} tiles had been done by an earlier run")
     if result.skipped:
         terminal.say(f"{len(result.skipped)} tiles could not be read: see {output / 'skipped.csv'}")

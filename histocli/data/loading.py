@@ -1,5 +1,6 @@
 """Read tiles ahead of their use: decoding threads, bounded look-ahead, batches of one size."""
 
+import csv
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -74,6 +75,15 @@ def write_skipped(folder: Path, skipped: Sequence[SkippedTile]) -> Path | None:
     rows = sorted({(tile.id, tile.reason) for tile in skipped})
     write_csv(path, ["tile", "reason"], rows)
     return path
+
+
+def read_skipped(folder: Path) -> list[SkippedTile]:
+    """Read what ``write_skipped`` wrote; nothing where nothing was skipped."""
+    path = folder / "skipped.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [SkippedTile(row["tile"], row["reason"]) for row in csv.DictReader(file)]
 
 
 def check_skipped(skipped: Sequence[SkippedTile], total: int, *, strict: bool) -> None:

@@ -124,4 +124,6 @@ def _in_words(estimate: Mapping[str, Any], form: str) -> str:
         return "undefined"
     if math.isnan(low):
         return format(value, form)
+    if form.endswith("%"):
+        return f"{value:{form}} ({100 * low:.1f} to {100 * high:.1f})"
     return f"{value:{form}} ({low:{form}} to {high:{form}})"

@@ -15,6 +15,7 @@ from histocli.data.loading import (
     check_skipped,
     default_workers,
     load_batches,
+    read_skipped,
     write_skipped,
 )
 from histocli.data.normalized import normalized_name
@@ -78,8 +79,12 @@ def normalize_tiles(
     Raises:
         SettingsError: If ``output`` was made otherwise or holds something else.
     """
-    _check_output(output, record, overwrite=overwrite)
+    earlier = _check_output(output, record, overwrite=overwrite)
     _check_names(source)
+    finished = _finished_result(source, output, earlier)
+    if finished is not None:
+        check_skipped(finished.skipped, finished.tiles, strict=strict)
+        return finished
     record.write(output)
     skipped: list[SkippedTile] = []
     threads = workers or default_workers()
@@ -106,17 +111,33 @@ def normalize_tiles(
     return NormalizeResult(output, len(source.tiles), by_status, skipped, already_done)
 
 
-def _check_output(output: Path, record: RunRecord, *, overwrite: bool) -> None:
+def _check_output(output: Path, record: RunRecord, *, overwrite: bool) -> RunRecord | None:
+    """The record of an earlier run that this one continues, None where it begins anew."""
     earlier = RunRecord.read_if_present(output)
     if earlier is None and output.exists() and any(output.iterdir()):
         raise SettingsError(
             f"{output} holds files that histo normalize did not write; choose another --output"
         )
-    if overwrite:
+    if overwrite or earlier is None:
         (output / JOURNAL_NAME).unlink(missing_ok=True)
-    elif earlier is not None:
-        record.check_continues(earlier, output)
-        record.started = earlier.started
+        return None
+    record.check_continues(earlier, output)
+    record.started = earlier.started
+    return earlier
+
+
+def _finished_result(
+    source: TileSource, output: Path, earlier: RunRecord | None
+) -> NormalizeResult | None:
+    """The result of an earlier run that ended and whose files are all there."""
+    if earlier is None or earlier.state != "done":
+        return None
+    skipped = read_skipped(output)
+    names = {tile.id for tile in source.tiles} - {tile.id for tile in skipped}
+    if not all((output / normalized_name(name)).is_file() for name in names):
+        return None
+    counts = dict(earlier.results["by_status"])
+    return NormalizeResult(output, len(source.tiles), counts, skipped, len(names))
 
 
 def _check_names(source: TileSource) -> None:

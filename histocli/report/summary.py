@@ -58,8 +58,8 @@ def _how_good(evaluation: Evaluation) -> list[str]:
     positive = evaluation.metrics.get("positive_class")
     if positive and sensitivity.get("value") is not None and specificity.get("value") is not None:
         sentences.append(
-            f"At its operating point it finds {percent(sensitivity['value'])} of the {positive} tiles "
-            f"and leaves {percent(specificity['value'])} of the others alone."
+            f"At its operating point it finds {percent(sensitivity['value'])} of the tiles of class "
+            f"{positive} and leaves {percent(specificity['value'])} of the others alone."
         )
     elif (balanced := metrics.get("balanced_accuracy") or {}).get("value") is not None:
         sentences.append(f"Its balanced accuracy is {percent(balanced['value'])}.")
@@ -113,6 +113,6 @@ def _distrust_evaluation(
         found.append(
             "PPV and NPV hold at the prevalence of these tiles "
             f"({', '.join(f'{k} {percent(v)}' for k, v in headline.metrics['prevalence'].items())}); "
-            "in practice tumor is rarer, and PPV lower."
+            "where the positive class is rarer, PPV is lower."
         )
     return found

@@ -99,6 +99,17 @@ def test_a_killed_run_continues_to_the_same_bytes(
     assert tree(tmp_path / "killed") == tree(tmp_path / "whole")
 
 
+def test_a_finished_run_is_not_repeated(data: Path, tmp_path: Path) -> None:
+    first = normalize(data / "valid", tmp_path / "out")
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+    again = normalize(data / "valid", tmp_path / "out")
+    assert again.by_status == first.by_status
+    assert again.already_done == first.tiles
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")} == written
+    next((tmp_path / "out").rglob("*.png")).unlink()
+    assert normalize(data / "valid", tmp_path / "out").already_done == 0
+
+
 def test_outputs_are_never_mixed(data: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "note.txt").write_text("keep")

@@ -49,11 +49,11 @@ def history(path: Path, epochs: int) -> Path:
 @pytest.fixture(scope="session")
 def built_runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Runs are drawn once and copied: figures take most of the time."""
-    folder = tmp_path_factory.mktemp("runs")
+    root = tmp_path_factory.mktemp("runs")
 
     @cache
     def build(classes: tuple[str, ...], splits: tuple[str, ...], *, explained: bool) -> Path:
-        run = folder / str(len(list(folder.iterdir())))
+        run = root / str(len(list(root.iterdir())))
         results = {
             "classes": list(classes),
             "splits": {"train": dict.fromkeys(classes, 50), "test": dict.fromkeys(classes, 20)},
