@@ -133,7 +133,7 @@ def _option(name: str, field: FieldInfo) -> inspect.Parameter:
         *names,
         help=field.description,
         rich_help_panel=COMMON_PANEL if name in COMMON else None,
-        show_default=field.default not in (None, False),
+        show_default=field.default is not None and field.default is not False,
     )
     return inspect.Parameter(
         name,
