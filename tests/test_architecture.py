@@ -13,6 +13,7 @@ ANYWHERE = {"errors", "run_record", "predictions", "atomic_files", "__init__"}
 ALLOWED = {
     "cli": {
         "settings",
+        "settings_sources",
         "data",
         "stain",
         "preparation",
@@ -33,6 +34,7 @@ ALLOWED = {
     "stain": set(),
     "metrics": set(),
     "settings": set(),
+    "settings_sources": {"settings"},
     "schemas": set(),
 }
 HEAVY = {"torch", "timm", "kornia", "sklearn", "scipy", "matplotlib", "cupy", "numpy", "PIL"}

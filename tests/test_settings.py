@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from histocli.errors import SettingsError
-from histocli.settings import HistoSettings, find_config, load_settings, origins, to_toml
+from histocli.settings import HistoSettings
+from histocli.settings_sources import find_config, load_settings, origins, to_toml
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "histo.toml"
 

@@ -7,7 +7,8 @@ import typer
 
 from histocli.cli.console import Terminal, make_table
 from histocli.cli.options import with_errors
-from histocli.settings import HistoSettings, find_config, load_settings, origins, to_toml
+from histocli.settings import HistoSettings
+from histocli.settings_sources import find_config, load_settings, origins, to_toml
 
 
 def config(

@@ -1,9 +1,14 @@
 """What a command works on when nothing was named, and how it says so."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from histocli.cli.console import Terminal
 from histocli.errors import InputError
+from histocli.settings import EvaluateSettings, PredictSettings
+
+if TYPE_CHECKING:
+    from histocli.training.use import UseSettings
 
 DATA = Path("data")
 
@@ -54,3 +59,16 @@ def run_or_newest(named: Path | None, runs: Path, terminal: Terminal) -> Path:
     run = newest_run(runs)
     terminal.say(f"run: {run} (newest)")
     return run
+
+
+def use_settings(settings: EvaluateSettings | PredictSettings) -> "UseSettings":
+    """How to predict, from the section of a command that predicts."""
+    from histocli.training.use import UseSettings
+
+    return UseSettings(
+        settings.device,
+        settings.batch_size,
+        settings.test_time_augmentation,
+        settings.workers,
+        settings.strict,
+    )

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from histocli.cli.console import Stages, Terminal, make_table
-from histocli.cli.defaults import run_or_newest
+from histocli.cli.defaults import run_or_newest, use_settings
 from histocli.cli.options import with_settings
 from histocli.settings import EvaluateSettings
 
@@ -32,19 +32,12 @@ def evaluate(
     from histocli.metrics.evaluate import evaluate as compute
     from histocli.report.figures import evaluation_figures
     from histocli.report.tables import metrics_table
-    from histocli.training.use import UseSettings, predict_split
+    from histocli.training.use import predict_split
 
     folder = run_or_newest(run, settings.runs, terminal)
-    use = UseSettings(
-        settings.device,
-        settings.batch_size,
-        settings.test_time_augmentation,
-        settings.workers,
-        settings.strict,
-    )
     with Stages(terminal) as stages:
         predictions, card, skipped = predict_split(
-            folder, settings.data, settings.split, use, stages.begin
+            folder, settings.data, settings.split, use_settings(settings), stages.begin
         )
     metrics = compute(
         predictions,

@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 
 from histocli.cli.console import Terminal
 from histocli.errors import HistoError, StoppedError
-from histocli.settings import HistoSettings, Section, find_config, load_settings
+from histocli.settings import HistoSettings, Section
+from histocli.settings_sources import find_config, load_settings
 
 Command = Callable[..., None]
 # Options that every command has stand in a panel of their own.

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from histocli.cli.console import Stages, Terminal, make_table
-from histocli.cli.defaults import run_or_newest
+from histocli.cli.defaults import run_or_newest, use_settings
 from histocli.cli.options import with_settings
 from histocli.settings import PredictSettings
 
@@ -25,21 +25,14 @@ def predict(
 
     Example:  histo predict runs/efficientnet-1 new-tiles --output predictions.csv
     """
-    from histocli.training.use import UseSettings, predict_source
+    from histocli.training.use import predict_source
 
-    use = UseSettings(
-        settings.device,
-        settings.batch_size,
-        settings.test_time_augmentation,
-        settings.workers,
-        settings.strict,
-    )
     with Stages(terminal) as stages:
         facts = predict_source(
             run_or_newest(run, Path("runs"), terminal),
             source,
             settings.output,
-            use,
+            use_settings(settings),
             stages.begin,
             overwrite=settings.overwrite,
         )

@@ -83,12 +83,11 @@ def test_turning_the_tile_turns_the_map() -> None:
     model = classifier("efficientnet")
     layer = find_layer(model.network, 64)
     with held_still(model):
-        options = {"views": "d4"}
         straight = attention_maps(
-            model, tiles(), layer, CAM_METHODS["gradcam"], always(1), **options
+            model, tiles(), layer, CAM_METHODS["gradcam"], always(1), views="d4"
         )
         turned = attention_maps(
-            model, tiles().rot90(1, (2, 3)), layer, CAM_METHODS["gradcam"], always(1), **options
+            model, tiles().rot90(1, (2, 3)), layer, CAM_METHODS["gradcam"], always(1), views="d4"
         )
     expected = np.rot90(straight.grids, 1, axes=(1, 2))
     np.testing.assert_allclose(turned.grids, expected, atol=1e-5)
