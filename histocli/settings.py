@@ -172,7 +172,7 @@ class ExplainSettings(DeviceSection):
         None, description="Module to explain; the last one with a spatial grid if not set."
     )
     tiles: int = Field(200, ge=1, description="Tiles to explain, drawn evenly from the classes.")
-    center_px: int = Field(32, ge=1, description="Side of the centre box of the attention share.")
+    center_px: int = Field(32, ge=1, description="Side of the center box of the attention share.")
     pictures: int = Field(8, ge=1, description="Rows of gradcam_analysis.png.")
     batch_size: int = Field(32, ge=1, description="Tiles per batch.")
 

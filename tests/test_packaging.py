@@ -1,6 +1,8 @@
 """The wheel holds what the commands read, and the project files agree with one another."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -51,3 +53,9 @@ def test_links_of_the_documents_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         if "://" not in target:
             assert ((ROOT / name).parent / target).exists(), target
+
+
+def test_measured_figures_in_the_readme_are_those_of_the_results() -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "readme_table.py")]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert printed.strip() in (ROOT / "README.md").read_text()

@@ -29,7 +29,8 @@ OPACITY = 0.62
 DOTS_PER_INCH = 150
 # Inches.
 TILE, GAP, MARGIN, CAPTION, HEADER, FOOTER = 1.9, 0.1, 0.25, 2.55, 1.2, 0.75
-NAME_CHARACTERS, CLASS_CHARACTERS = 34, 22
+VALUE = 0.75  # from the left of a caption to its second column
+NAME_CHARACTERS, CLASS_CHARACTERS, HEADING_CHARACTERS = 34, 20, 11
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -108,10 +109,14 @@ def _draw_header(figure: Figure, result: Mapping[str, Any]) -> None:
     method = METHOD_NAMES.get(result["method"], result["method"])
     rows, columns = result["grid"]
     views = ", mean of all turns and flips" if result["test_time_augmentation"] == "d4" else ""
-    explained = result["explained"]["class"]
-    of = f"score of {_short(explained)}" if explained else "score of the predicted class"
-    title = f"Where the model looks: {method}, {of}"
-    _text(figure, MARGIN, top - 0.16, title, fontsize=13, fontweight="bold")
+    _text(
+        figure,
+        MARGIN,
+        top - 0.16,
+        f"Where the model looks: {method}",
+        fontsize=13,
+        fontweight="bold",
+    )
     chance, ceiling = result["chance_share"], result["ceiling_share"]
     box = f"center box {result['center_px']} px of {result['tile_size_px'][1]} px"
     lines = (
@@ -120,7 +125,11 @@ def _draw_header(figure: Figure, result: Mapping[str, Any]) -> None:
     )
     for position, line in enumerate(lines):
         _text(figure, MARGIN, top - 0.44 - 0.2 * position, line, color=MUTED)
-    for column, name in enumerate(("tile", "attention map", "overlay")):
+    explained = result["explained"]["class"]
+    evidence = (
+        f"evidence for {_short(explained, HEADING_CHARACTERS) if explained else 'prediction'}"
+    )
+    for column, name in enumerate(("tile", evidence, "overlay")):
         left = MARGIN + column * (TILE + GAP)
         _text(figure, left, top - HEADER + 0.24, name, fontweight="bold")
 
@@ -151,15 +160,17 @@ def _draw_caption(figure: Figure, choice: Choice, left: float, top: float) -> No
     )
     times = "" if tile.is_empty else f"{tile.enrichment:.1f} times chance"
     lines = (
-        (f"truth          {_short(tile.label or 'unknown')}", INK),
-        (f"predicted   {_short(tile.predicted)}", INK),
-        (f"P({_short(tile.explained_class)}) = {tile.probability:.3f}", INK),
-        (share, INK),
-        (times, INK),
-        (choice.reason, MUTED),
+        ("truth", _short(tile.label or "unknown"), INK),
+        ("predicted", _short(tile.predicted), INK),
+        (f"P({_short(tile.explained_class)}) = {tile.probability:.3f}", "", INK),
+        (share, "", INK),
+        (times, "", INK),
+        (choice.reason, "", MUTED),
     )
-    for position, (line, ink) in enumerate(lines):
-        _text(figure, left, top - 0.42 - 0.2 * position, line, color=ink)
+    for position, (line, value, ink) in enumerate(lines):
+        height = top - 0.42 - 0.2 * position
+        _text(figure, left, height, line, color=ink)
+        _text(figure, left + VALUE, height, value, color=ink, fontweight="bold")
     _text(figure, left, top - 1.68, _short(tile.id, NAME_CHARACTERS), color=MUTED, fontsize=7)
 
 

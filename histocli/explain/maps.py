@@ -68,8 +68,9 @@ def attention_maps(
         with capture(layer.module) as captured, torch.enable_grad():
             logits = model.classify(oriented(prepared, orientation))
         passes.append((orientation, captured, logits))
-    softmax = [logits.detach().double().softmax(dim=1) for _, _, logits in passes]
-    probabilities = torch.stack(softmax).mean(0).cpu().numpy()
+    # On the CPU, because not every device has float64.
+    softmax = [logits.detach().cpu().double().softmax(dim=1) for _, _, logits in passes]
+    probabilities = torch.stack(softmax).mean(0).numpy()
     explained = choose(probabilities)
     rows = torch.from_numpy(explained).to(tiles.device)[:, None]
     grids = []

@@ -14,7 +14,7 @@ from histocli.data.writing import write_tile
 MAPS = "maps"
 COLUMNS = (
     *("tile", "group", "label", "predicted", "probability", "explained_class"),
-    *("centre_share", "enrichment", "map_file"),
+    *("center_share", "enrichment", "map_file"),
 )
 
 

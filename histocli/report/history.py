@@ -24,12 +24,17 @@ def read_history(path: Path) -> tuple[Epoch, ...]:
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return tuple(_epoch(row) for row in rows)
+            table = csv.DictReader(file)
+            rows = list(table)
+        columns = {*(table.fieldnames or ())}
+        epochs = tuple(_epoch(row) for row in rows)
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(
             f"{path}: damaged history ({error!r}); continue the run with `histo train --resume`"
         ) from error
+    if not {"epoch", *MEASURED} <= columns:
+        raise InputError(f"{path}: not a training history; write one with `histo train`")
+    return epochs
 
 
 def _epoch(row: dict[str, str]) -> Epoch:

@@ -1,7 +1,7 @@
 """How every figure looks: declared once, safe for color-blind readers, legible in print."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,
 }
 DOTS_PER_INCH = 200
+# Inches: the side of a figure, and a line of the legend below it.
+SIDE, LEGEND_LINE = 4.2, 0.19
 
 
 @contextmanager
@@ -79,3 +81,16 @@ def unit_square(axes: Axes, x_label: str, y_label: str, title: str) -> None:
     axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     axes.grid(color=FAINT, linewidth=0.5)
     axes.set_axisbelow(True)
+
+
+def legend_below(figure: Figure, axes: Axes, title: str) -> None:
+    """The legend of ``axes`` below the figure, where no curve can run through it."""
+    legend = figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", title=title)
+    legend.set_alignment("left")
+    legend.get_title().set(fontsize=8, color=MUTED)
+
+
+def split_title(name: str, metrics: Mapping[str, Any]) -> str:
+    """The title of a figure: what it is, of which split, of how many tiles."""
+    split, tiles = metrics.get("split"), metrics.get("tiles")
+    return f"{name}, {split} split ({tiles:,} tiles)" if tiles else f"{name}, {split} split"

@@ -1,118 +1,150 @@
-"""A run in plain words: what was done, how good it is, how sure that is, what to distrust."""
+"""A run in plain words: what was done, how good it is, and how sure that is."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from histocli.report.distrust import reasons_to_distrust
 from histocli.report.run_summary import Evaluation, RunSummary
-from histocli.report.wording import count, interval, number, percent
-
-# Beyond this gap between two splits the lower one should be believed.
-WORRYING_GAP = 0.03
-# Fewer groups give an interval that is too narrow.
-FEW_GROUPS = 20
+from histocli.report.wording import count, duration, interval, listed, number, percent
 
 
-def summarize(summary: RunSummary) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Sentences on the run, and what speaks against believing them."""
-    sentences = [_what(summary)]
+@dataclass(frozen=True)
+class PlainWords:
+    """Sentences for people who will read nothing else."""
+
+    what: tuple[str, ...]
+    how_good: tuple[str, ...]
+    how_sure: tuple[str, ...]
+    distrust: tuple[str, ...]
+
+
+def summarize(summary: RunSummary) -> PlainWords:
+    """Say what matters of a run."""
     headline = summary.headline
-    if headline is None:
-        sentences.append("It has not been evaluated: run `histo evaluate`.")
-    else:
-        sentences += _how_good(headline)
-    return tuple(sentences), tuple(_distrust(summary))
+    return PlainWords(
+        what=(_model(summary), *_training(summary)),
+        how_good=tuple(_how_good(headline)) if headline else (),
+        how_sure=tuple(_how_sure(headline)) if headline else (),
+        distrust=tuple(reasons_to_distrust(summary)),
+    )
 
 
-def _what(summary: RunSummary) -> str:
-    results = summary.record.results
+def _model(summary: RunSummary) -> str:
+    results, model = summary.record.results, summary.model
     training = (results.get("splits") or {}).get("train") or {}
-    tiles = f"{count(sum(training.values()))} tiles" if training else "tiles"
     groups = (results.get("groups") or {}).get("train")
-    source = summary.record.inputs.get("data", {}).get("path", "unknown data")
-    classes = ", ".join(summary.classes) or "unknown classes"
-    stain = str(summary.model.stain.get("method", "none")) if summary.model else "none"
-    inside = (
-        "without stain normalization" if stain == "none" else f"with {stain} normalization inside"
+    source = summary.record.inputs.get("data", {}).get("path")
+    size = model.parameters if model else None
+    stain = str(model.stain.get("method", "none")) if model else "none"
+    return "".join(
+        (
+            summary.architecture,
+            "" if size is None else f" ({count(size)} parameters)",
+            f" was trained on {f'{count(sum(training.values()))} ' if training else ''}tiles",
+            f" from {count(groups)} groups" if isinstance(groups, int) else "",
+            f" of {source}" if source else "",
+            f" to tell {listed(summary.classes)} apart" if summary.classes else "",
+            ", without stain normalization."
+            if stain == "none"
+            else f"; {stain.capitalize()} stain normalization is part of the model.",
+        )
     )
-    from_groups = f" from {count(groups)} groups" if groups else ""
-    return (
-        f"{summary.architecture} was trained on {tiles}{from_groups} of {source} to tell {classes} "
-        f"apart, {inside}."
-    )
+
+
+def _training(summary: RunSummary) -> list[str]:
+    best, seconds = summary.best_epoch, summary.record.results.get("seconds")
+    weights = summary.model.weights if summary.model else None
+    sentences = [f"Weights at the start: {weights.rstrip('.')}."] if weights else []
+    if best is not None:
+        took = f" in {duration(seconds)}" if isinstance(seconds, int | float) else ""
+        epochs = len(summary.history)
+        sentences.append(
+            f"It ran {epochs} epoch{'s' if epochs > 1 else ''}{took} on {summary.record.device}; "
+            f"epoch {best.epoch} was kept for its validation AUROC of {number(best.valid_auroc)}."
+        )
+    reason = summary.record.results.get("stain_reason")
+    return [*sentences, f"{str(reason).rstrip('.')}."] if reason else sentences
 
 
 def _how_good(evaluation: Evaluation) -> list[str]:
-    metrics = evaluation.metrics["metrics"]
-    auroc = metrics.get("auroc") or {}
-    tiles = count(evaluation.metrics.get("tiles"))
-    sentences = []
-    if auroc.get("value") is None:
-        sentences.append(f"On the {tiles} {evaluation.split} tiles the AUROC is undefined.")
-    else:
-        bounds = interval(auroc)
-        sure = f" (95 % interval {bounds}; {auroc.get('method')})" if bounds else ""
+    metrics, positive = evaluation.metrics["metrics"], evaluation.metrics.get("positive_class")
+    groups = evaluation.metrics.get("groups")
+    of_groups = f" from {count(groups)} groups" if groups else ""
+    where = f"On the {evaluation.split} split, {count(evaluation.metrics.get('tiles'))} tiles"
+    sentences = [f"{where}{of_groups}, {_ranking(_value(metrics, 'auroc'), positive)}"]
+    decisions = _of_two(evaluation, positive) if positive else _of_several(evaluation)
+    return [*sentences, *decisions, *_calibration(evaluation)]
+
+
+def _ranking(auroc: float | None, positive: str | None) -> str:
+    if auroc is None:
+        return "the AUROC is undefined."
+    if positive is None:
+        return f"the AUROC is {number(auroc)}, averaged over the classes (0.5 is chance)."
+    times = round(100 * auroc)
+    return (
+        f"the AUROC is {number(auroc)}: shown one {positive} tile and one other, the model ranks "
+        f"the {positive} tile higher about {times} times in 100 (chance: 50)."
+    )
+
+
+def _of_two(evaluation: Evaluation, positive: str) -> list[str]:
+    metrics, threshold = evaluation.metrics["metrics"], evaluation.metrics.get("threshold")
+    found, cleared = _value(metrics, "sensitivity"), _value(metrics, "specificity")
+    if found is None or cleared is None:
+        return []
+    at = "" if threshold is None else f" of {number(threshold)}"
+    sentence = (
+        f"At its threshold{at} it finds {percent(found)} of the {positive} tiles (sensitivity) and "
+        f"leaves {percent(cleared)} of the others alone (specificity)."
+    )
+    return [sentence]
+
+
+def _of_several(evaluation: Evaluation) -> list[str]:
+    right = _value(evaluation.metrics["metrics"], "accuracy")
+    per_class = evaluation.metrics.get("per_class") or {}
+    known = {name: _value(entries, "sensitivity") for name, entries in per_class.items()}
+    shares = {name: share for name, share in known.items() if share is not None}
+    sentences = [] if right is None else [f"It names the right class of {percent(right)} of them."]
+    if shares:
+        weakest = min(shares, key=lambda name: shares[name])
         sentences.append(
-            f"On the {tiles} {evaluation.split} tiles its AUROC is {number(auroc['value'])}{sure}."
+            f"The weakest class is {weakest}: it finds {percent(shares[weakest])} of these tiles."
         )
-    sensitivity, specificity = (metrics.get(name) or {} for name in ("sensitivity", "specificity"))
-    positive = evaluation.metrics.get("positive_class")
-    if positive and sensitivity.get("value") is not None and specificity.get("value") is not None:
-        sentences.append(
-            f"At its operating point it finds {percent(sensitivity['value'])} of the tiles of class "
-            f"{positive} and leaves {percent(specificity['value'])} of the others alone."
-        )
-    elif (balanced := metrics.get("balanced_accuracy") or {}).get("value") is not None:
-        sentences.append(f"Its balanced accuracy is {percent(balanced['value'])}.")
     return sentences
 
 
-def _distrust(summary: RunSummary) -> list[str]:
-    found = []
-    groups = summary.record.results.get("groups") or {}
-    if not groups:
-        found.append(
-            "No patients or slides are known: tiles of one slide may lie in several splits, and the "
-            "intervals take tiles for independent. Both make the figures look better than they are."
-        )
-    headline = summary.headline
-    if headline is not None:
-        found += _distrust_evaluation(summary, headline, groups)
-    if summary.record.state != "done":
-        found.append(f"The training has not ended (state: {summary.record.state}).")
-    skipped = summary.record.results.get("skipped")
-    if skipped:
-        found.append(f"{count(skipped)} tiles could not be read and were left out (skipped.csv).")
-    return found
+def _calibration(evaluation: Evaluation) -> list[str]:
+    name = "expected_calibration_error"
+    raw = _value(evaluation.metrics["metrics"], name)
+    calibrated = _value(evaluation.metrics.get("calibrated") or {}, name)
+    if raw is None:
+        return []
+    after = "" if calibrated is None else f", {percent(calibrated)} once calibrated"
+    return [f"Its probabilities are off by {percent(raw)} on average{after}."]
 
 
-def _distrust_evaluation(
-    summary: RunSummary, headline: Evaluation, groups: Mapping[str, Any]
-) -> list[str]:
-    found = []
-    if headline.split != "test":
-        found.append(
-            f"Only the {headline.split} split was evaluated; the model was chosen on it or has seen it."
+def _how_sure(evaluation: Evaluation) -> list[str]:
+    auroc = evaluation.metrics["metrics"].get("auroc") or {}
+    level = percent(evaluation.metrics.get("confidence", 0.95), 0)
+    bounds = interval(auroc)
+    if not bounds:
+        reason = f": {auroc['reason']}" if auroc.get("reason") else ""
+        return [f"The AUROC has no interval{reason}."]
+    sentences = [f"The {level} interval of the AUROC is {bounds}, by {auroc.get('method')}."]
+    alone = auroc.get("ci_unclustered")
+    if isinstance(alone, list) and None not in alone:
+        low, high = alone
+        wider = auroc["ci_high"] - auroc["ci_low"] > high - low
+        sentences.append(
+            f"Tiles of one group resemble each other; taken for independent, they would give "
+            f"{number(low)} to {number(high)}{', which is too narrow' if wider else ''}."
         )
-    known = headline.metrics.get("groups")
-    if groups and isinstance(known, int) and known < FEW_GROUPS:
-        found.append(
-            f"Only {known} groups are in the {headline.split} split: its intervals are rough."
-        )
-    valid = summary.evaluation("valid")
-    if valid is not None and headline.split == "test":
-        one, other = (
-            (each.metrics["metrics"].get("auroc") or {}).get("value") for each in (valid, headline)
-        )
-        if one is not None and other is not None and abs(one - other) > WORRYING_GAP:
-            found.append(
-                f"Validation ({number(one)}) and test ({number(other)}) AUROC disagree: the splits "
-                "differ, so expect another figure again on new data."
-            )
-    shares = (headline.metrics.get("prevalence") or {}).values()
-    if shares and headline.metrics.get("positive_class"):
-        found.append(
-            "PPV and NPV hold at the prevalence of these tiles "
-            f"({', '.join(f'{k} {percent(v)}' for k, v in headline.metrics['prevalence'].items())}); "
-            "where the positive class is rarer, PPV is lower."
-        )
-    return found
+    return sentences
+
+
+def _value(metrics: Mapping[str, Any], name: str) -> float | None:
+    value = (metrics.get(name) or {}).get("value")
+    return None if value is None else float(value)

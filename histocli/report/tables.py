@@ -1,6 +1,6 @@
 """Results as tables of short texts: the terminal and the page print the same cells."""
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +52,13 @@ def metrics_table(splits: Mapping[str, Metrics]) -> Table:
         for split, metrics in splits.items()
         for note in _reasons(split if len(splits) > 1 else None, metrics["metrics"])
     ]
-    if any(interval(entry) for each in splits.values() for entry in each["metrics"].values()):
-        notes.insert(0, "In brackets: 95 % confidence interval.")
+    levels = [
+        percent(each.get("confidence", 0.95), 0)
+        for each in splits.values()
+        if any(interval(entry) for entry in each["metrics"].values())
+    ]
+    if levels:
+        notes.insert(0, f"In brackets: {' and '.join(dict.fromkeys(levels))} confidence interval.")
     return Table("Metrics", ("Metric", *splits), rows, tuple(notes))
 
 
@@ -115,27 +120,22 @@ def comparison_table(
         split = judged.split if judged else UNDEFINED
         tiles = count(judged.metrics.get("tiles")) if judged else UNDEFINED
         rows.append([summary.name, split, tiles, *cells])
-    sets = {(row[1], row[2]) for row in rows}
-    if len(sets) > 1:
+    if len({_judged_on(summary) for summary in summaries}) > 1:
         notes.append("The runs were not all evaluated on the same tiles: do not rank them by this.")
     elif len(rows) > 1:
         notes.append("Overlapping intervals do not test a difference: no test is made here.")
+        notes.append("The best of several runs looks better here than it will on new data.")
     header = ("Run", "Split", "Tiles", *(metric_label(each) for each in names))
     return Table("The runs side by side", header, rows, tuple(notes))
 
 
-def data_table(summary: RunSummary) -> Table:
-    """Tiles per class and split of the data that the run was given, and groups per split."""
-    splits = summary.record.results.get("splits") or {}
-    groups = summary.record.results.get("groups") or {}
-    names = [*summary.classes]
-    names += [each for tiles in splits.values() for each in tiles if each not in names]
-    rows = [[each, *(count(tiles.get(each, 0)) for tiles in splits.values())] for each in names]
-    if splits:
-        rows.append(["All tiles", *(count(sum(tiles.values())) for tiles in splits.values())])
-    if any(split in groups for split in splits):
-        rows.append(["Groups", *(_group_count(groups.get(split)) for split in splits)])
-    return Table("Tiles per class and split", ("Class", *splits), rows)
+def _judged_on(summary: RunSummary) -> tuple[object, ...]:
+    """What must agree before two runs may be compared: data, split, tiles and classes."""
+    data, judged = summary.record.inputs.get("data", {}), summary.headline
+    if judged is None:
+        return (data.get("sha256"),)
+    metrics = judged.metrics
+    return data.get("sha256"), judged.split, metrics.get("tiles"), tuple(metrics["classes"])
 
 
 def confusion_table(metrics: Metrics) -> Table:
@@ -166,77 +166,16 @@ def calibration_table(splits: Mapping[str, Metrics]) -> Table | None:
     return Table("Calibration", ("", *splits), rows, (note,))
 
 
-def attention_table(attention: Mapping[str, Any]) -> Table:
-    """Share of the attention inside the labeled center, by true class."""
-    rows = []
-    for name, measured in (attention.get("groups") or {}).items():
-        enrichment = number((measured.get("enrichment") or {}).get("value"), 2)
-        rows.append(
-            [
-                str(name),
-                count(measured.get("n")),
-                estimate(measured.get("center_share")),
-                number(measured.get("outside_share")),
-                UNDEFINED if enrichment == UNDEFINED else f"{enrichment} \N{MULTIPLICATION SIGN}",
-            ]
-        )
-    levels = [
-        (attention.get("chance_share"), "a map that looks everywhere alike (chance)"),
-        (attention.get("ceiling_share"), "the best that a map this coarse can reach (ceiling)"),
-    ]
-    notes = tuple(f"{percent(share)}: {text}." for share, text in levels if share is not None)
-    header = ("Class", "Tiles", "In the center", "Outside", "Enrichment")
-    return Table("Where the model looks", header, rows, notes)
-
-
-def provenance_table(summary: RunSummary) -> Table:
-    """Everything needed to name, and to repeat, the run."""
-    record = summary.record
-    rows = [
-        ["Run", summary.name],
-        ["State", record.state],
-        ["Command line", " ".join(record.command_line)],
-        ["Started", record.started],
-        ["Finished", record.finished or UNDEFINED],
-        ["Seed", str(record.seed)],
-        ["Device", record.device],
-        ["histocli", record.version],
-        ["Git commit", record.git_commit or "not a checkout"],
-        ["Python", record.python],
-        ["Platform", record.platform],
-    ]
-    rows += [[name, version] for name, version in record.packages.items()]
-    for role, facts in record.inputs.items():
-        rows += [[f"Input {role}: {key}", count(value)] for key, value in facts.items()]
-    return Table("Provenance", ("What", "Value"), rows)
-
-
-def settings_table(summary: RunSummary) -> Table:
-    """The settings that change the run's results, one row each."""
-    rows = []
-    for name, value in summary.record.settings.items():
-        nested = value if isinstance(value, Mapping) else None
-        if nested is None:
-            rows.append([name, _setting(value)])
-        else:
-            rows += [[f"{name}.{key}", _setting(each)] for key, each in nested.items()]
-    return Table("Settings", ("Setting", "Value"), rows)
-
-
-def _setting(value: object) -> str:
-    if value is None:
-        return UNDEFINED
-    return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
-
-
-def _group_count(groups: object) -> str:
-    return count(len(groups) if isinstance(groups, Sized) else groups)
-
-
 def _reasons(prefix: str | None, entries: Mapping[str, Any]) -> list[str]:
+    """Why a value is a dash, or stands without its interval: one line for each reason."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for name in in_order(entries):
+        entry = entries[name]
+        if not entry.get("reason") or interval(entry):
+            continue
+        state = "undefined" if entry.get("value") is None else "without an interval"
+        names.setdefault((state, entry["reason"].rstrip(".")), []).append(metric_label(name))
     of = f" ({prefix})" if prefix else ""
     return [
-        f"{metric_label(name)}{of} is undefined: {entry['reason'].rstrip('.')}."
-        for name in in_order(entries)
-        if (entry := entries[name]).get("value") is None and entry.get("reason")
+        f"{', '.join(labels)}{of}: {state} ({reason})." for (state, reason), labels in names.items()
     ]

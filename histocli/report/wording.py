@@ -1,7 +1,7 @@
 """How the report writes names, numbers and intervals: declared once, used by tables and page."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 UNDEFINED = "\N{EN DASH}"
@@ -86,6 +86,17 @@ def count(quantity: object) -> str:
     if isinstance(quantity, bool) or not isinstance(quantity, int):
         return UNDEFINED if quantity is None else str(quantity)
     return f"{quantity:,}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as in a sentence: "a, b and c"."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def shortened(name: str, length: int = 24) -> str:
+    """A name that fits; an ellipsis stands for what was cut."""
+    return name if len(name) <= length else f"{name[: length - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def duration(seconds: float) -> str:

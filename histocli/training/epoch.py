@@ -117,9 +117,11 @@ def run_epoch(
         if optimization is not None:
             optimization.step(loss)
         with torch.no_grad():
-            probabilities = torch.stack([view.double().softmax(dim=1) for view in logits]).mean(0)
+            # On the CPU: MPS has no float64.
+            outputs = [view.cpu().double().softmax(dim=1) for view in logits]
+            probabilities = torch.stack(outputs).mean(0)
         all_indices.append(batch.indices)
-        all_probabilities.append(probabilities.cpu().numpy())
+        all_probabilities.append(probabilities.numpy())
         losses.append(loss.detach() * (targets != NO_LABEL).sum())
         if not torch.isfinite(loss) and (training or (targets != NO_LABEL).any()):
             raise HistoError(
@@ -132,7 +134,7 @@ def run_epoch(
         return EpochResult(np.empty(0, np.int64), np.empty((0, len(model.classes))), float("nan"))
     indices = np.concatenate(all_indices)
     labelled = int((labels[indices] != NO_LABEL).sum())
-    loss_sum = float(torch.nan_to_num(torch.stack(losses)).double().sum())
+    loss_sum = float(torch.nan_to_num(torch.stack(losses)).cpu().double().sum())
     return EpochResult(
         indices,
         np.concatenate(all_probabilities),

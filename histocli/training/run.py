@@ -77,7 +77,7 @@ def plan_of(record: RunRecord) -> TrainingPlan:
 def record_of(plan: TrainingPlan, data: TrainingData, seed: int, device: str) -> RunRecord:
     """Provenance of a run that begins."""
     inputs: dict[str, dict[str, Any]] = {
-        "data": {"path": str(data.path), "sha256": data.sha256, "tiles": len(data.tiles)}
+        "data": {"path": str(data.path.resolve()), "sha256": data.sha256, "tiles": len(data.tiles)}
     }
     return RunRecord("train", asdict(plan), inputs, seed=seed, device=device)
 
@@ -99,7 +99,10 @@ def open_split(run: Path, data: Path | None, split: Split) -> tuple[TileSource, 
     if not path.exists():
         raise InputError(f"{path}: the data of {run} is not there; name it with --data")
     source = open_source(path)
-    tiles = restore_splits(source, _stated_splits(run)) if path == own else list(source.tiles)
+    stated = _stated_splits(run)
+    # The run's own data keeps the run's splits wherever it lies now: else training tiles would be tested.
+    is_own = path.resolve() == own or all(tile.id in stated for tile in source.tiles)
+    tiles = restore_splits(source, stated) if is_own else list(source.tiles)
     indices = [i for i, tile in enumerate(tiles) if tile.split == split and tile.label is not None]
     if not indices and data is not None and not any(tile.split for tile in tiles):
         # Other data without splits is all there to be tested on.

@@ -189,6 +189,27 @@ def test_probabilities_hardly_depend_on_the_batch(
         np.testing.assert_allclose(table, tables[0], atol=1e-5)
 
 
+def test_moved_data_keeps_the_splits_of_the_run(
+    train: Train, phantom: Path, tmp_path: Path
+) -> None:
+    # Without split folders: histo divides, and only the run knows how.
+    plain = tmp_path / "plain"
+    for number, path in enumerate(sorted((phantom / "train").rglob("*.png"))):
+        target = plain / path.parent.name / f"{number}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    run = train(data=plain, epochs=1).run
+    moved = plain.rename(tmp_path / "moved")
+    with pytest.raises(InputError, match="--data"):
+        predict_split(run, None, "test", USE, begin)
+    predictions, _, _ = predict_split(run, moved, "test", USE, begin)
+    stated = {
+        row.split(",")[0] for row in (run / "splits.csv").read_text().splitlines() if ",test" in row
+    }
+    assert set(predictions.tiles) <= stated
+    assert 0 < len(predictions.tiles) < 30
+
+
 def test_training_refuses_what_cannot_be_learned(
     train: Train, phantom: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,204 @@
+"""Everything that the page shows of one run, gathered before the template sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from histocli.report.forest import Forest, forest
+from histocli.report.pictures import Picture, evaluation_pictures, picture
+from histocli.report.run_summary import RunSummary
+from histocli.report.run_tables import (
+    attention_table,
+    data_table,
+    provenance_table,
+    settings_table,
+    training_table,
+)
+from histocli.report.summary import PlainWords, summarize
+from histocli.report.tables import (
+    Table,
+    calibration_table,
+    confusion_table,
+    metrics_table,
+    per_class_table,
+)
+from histocli.report.wording import (
+    METRIC_MEANINGS,
+    in_order,
+    interval,
+    metric_label,
+    number,
+    percent,
+)
+
+KEY_METRICS = ("auroc", "sensitivity", "specificity", "expected_calibration_error")
+KEY_METRICS_OF_SEVERAL = ("auroc", "accuracy", "balanced_accuracy", "expected_calibration_error")
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """One of the few numbers at the top of the page."""
+
+    name: str
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the evaluations say, the splits side by side.
+
+    Attributes:
+        pictures: By name of the figure, one per split that has it.
+        confusions: The matrices, for splits without a figure of it.
+        terms: Printed name and meaning of the metrics in the table.
+    """
+
+    metrics: Table
+    forest: Forest
+    per_class: Table | None
+    confusions: tuple[Table, ...]
+    calibration: Table | None
+    pictures: Mapping[str, tuple[Picture, ...]]
+    key_split: str
+    key_figures: tuple[KeyFigure, ...]
+    terms: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class RunSection:
+    """What the template shows of one run; None where the run has no such part."""
+
+    summary: RunSummary
+    words: PlainWords
+    facts: str
+    data: Table
+    training: Table
+    history: Picture | None
+    results: Results | None
+    operating_point: str | None
+    attention: Table | None
+    attention_words: tuple[str, ...]
+    gradcam: Picture | None
+    provenance: Table
+    settings: Table
+
+
+def run_section(summary: RunSummary) -> RunSection:
+    """Gather what the page shows of one run.
+
+    Raises:
+        InputError: If a figure is damaged.
+    """
+    explanation, record = summary.explanation, summary.record
+    attention = explanation.attention if explanation else None
+    history = summary.path / "training_history.png"
+    figure = explanation.figure if explanation else None
+    return RunSection(
+        summary=summary,
+        words=summarize(summary),
+        facts=f"{summary.architecture}, {(record.finished or record.started)[:10]}, "
+        f"histocli {record.version}",
+        data=data_table(summary),
+        training=training_table(summary),
+        history=picture(history, _history_text(summary)) if history.is_file() else None,
+        results=_results(summary),
+        operating_point=_operating_point(summary),
+        attention=attention_table(attention) if attention else None,
+        attention_words=_attention_words(attention) if attention else (),
+        gradcam=picture(figure, _gradcam_text(attention or {})) if figure else None,
+        provenance=provenance_table(summary),
+        settings=settings_table(summary),
+    )
+
+
+def _results(summary: RunSummary) -> Results | None:
+    headline = summary.headline
+    if headline is None:
+        return None
+    splits = {each.split: each.metrics for each in summary.evaluations}
+    drawn = {each.split: evaluation_pictures(each) for each in summary.evaluations}
+    figures: dict[str, tuple[Picture, ...]] = {}
+    for pictures in drawn.values():
+        for name, each in pictures.items():
+            figures[name] = (*figures.get(name, ()), each)
+    names = in_order({name: None for each in splits.values() for name in each["metrics"]})
+    several = len(headline.metrics["classes"]) > 2
+    return Results(
+        metrics=metrics_table(splits),
+        forest=forest(names, splits),
+        per_class=per_class_table(headline.metrics) if several else None,
+        confusions=tuple(
+            confusion_table(splits[split])
+            for split, pictures in drawn.items()
+            if "confusion_matrix" not in pictures
+        ),
+        calibration=calibration_table(splits),
+        pictures=figures,
+        key_split=headline.split,
+        key_figures=_key_figures(headline.metrics, several=several),
+        terms=tuple(
+            (metric_label(name), METRIC_MEANINGS[name]) for name in names if name in METRIC_MEANINGS
+        ),
+    )
+
+
+def _key_figures(metrics: Mapping[str, Any], *, several: bool) -> tuple[KeyFigure, ...]:
+    found = []
+    for name in KEY_METRICS_OF_SEVERAL if several else KEY_METRICS:
+        entry = metrics["metrics"].get(name) or {}
+        bounds = interval(entry)
+        level = percent(metrics.get("confidence", 0.95), 0)
+        found.append(
+            KeyFigure(
+                metric_label(name),
+                number(entry.get("value")),
+                f"{level} interval {bounds}" if bounds else "",
+            )
+        )
+    return tuple(found)
+
+
+def _operating_point(summary: RunSummary) -> str | None:
+    if summary.model is None:
+        return None
+    point = summary.model.operating_point
+    if point.get("threshold") is None:
+        return (
+            "The most probable class is chosen: with more than two classes there is no threshold."
+        )
+    how = f", chosen by {point['chosen_by']}" if point.get("chosen_by") else ""
+    return (
+        f"A tile is called {summary.model.positive_class} where its probability is at least "
+        f"{number(point['threshold'])}{how}."
+    )
+
+
+def _history_text(summary: RunSummary) -> str:
+    best, epochs = summary.best_epoch, len(summary.history)
+    kept = (
+        f"; the best AUROC is {number(best.valid_auroc, 4)} in epoch {best.epoch}" if best else ""
+    )
+    return f"Loss and validation AUROC over {epochs} epoch{'s' if epochs != 1 else ''}{kept}"
+
+
+def _gradcam_text(attention: Mapping[str, Any]) -> str:
+    chosen = (attention.get("explained") or {}).get("class")
+    score = f" for the class {chosen}" if chosen else ""
+    return f"Selected tiles, each beside its attention map{score} and the overlay of both"
+
+
+def _attention_words(attention: Mapping[str, Any]) -> tuple[str, ...]:
+    method, layer = attention.get("method", "unknown"), attention.get("layer", "unknown")
+    grid = attention.get("grid")
+    of_grid = f", a grid of {' by '.join(str(each) for each in grid)}" if grid else ""
+    found = [f"Method {method}, layer {layer}{of_grid}, {attention.get('tiles', 'some')} tiles."]
+    center = attention.get("center_px")
+    if center is not None:
+        found.append(
+            f"The center is the box of {center} by {center} pixels that decides the label in "
+            "PatchCamelyon; elsewhere read it as a description only. Enrichment is the share inside "
+            "it, divided by the share that chance would put there."
+        )
+    note = attention.get("note")
+    return (*found, str(note)) if note else tuple(found)

@@ -1,0 +1,106 @@
+"""PNG files inside the page: whole, small enough, and told in words."""
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from histocli.errors import InputError
+from histocli.report.run_summary import Evaluation
+from histocli.report.wording import count, estimate, percent
+
+# A page with both evaluations and one such picture stays below 5 MB.
+LARGEST_BYTES = 2_200_000
+SHRINK_STEP = 0.85
+# A confusion matrix of more classes is too long to be read aloud.
+CLASSES_IN_WORDS = 5
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture inside the page.
+
+    Attributes:
+        uri: Its bytes.
+        text: What it shows, for those who cannot see it.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    uri: str
+    text: str
+    width: int
+    height: int
+
+
+def picture(path: Path, text: str) -> Picture:
+    """Embed a PNG file; one that is too large for a page is embedded at lower resolution.
+
+    Raises:
+        InputError: If it is not a whole image.
+    """
+    try:
+        content = path.read_bytes()
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+            scale = 1.0
+            while len(content) > LARGEST_BYTES:
+                scale *= SHRINK_STEP
+                content = _scaled(image, scale)
+        with Image.open(io.BytesIO(content)) as image:
+            width, height = image.size
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(
+            f"{path}: damaged image ({error}); run the command that drew it"
+        ) from error
+    encoded = base64.b64encode(content).decode("ascii")
+    return Picture(f"data:image/png;base64,{encoded}", text, width, height)
+
+
+def evaluation_pictures(evaluation: Evaluation) -> dict[str, Picture]:
+    """The figures of one evaluation by name; any other PNG in its folder keeps its file name."""
+    texts = _texts(evaluation)
+    return {
+        path.stem: picture(path, texts.get(path.stem, f"{path.stem}, {evaluation.split} split"))
+        for path in evaluation.figures
+    }
+
+
+def _scaled(image: Image.Image, scale: float) -> bytes:
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    output = io.BytesIO()
+    image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS).save(output, "PNG")
+    return output.getvalue()
+
+
+def _texts(evaluation: Evaluation) -> dict[str, str]:
+    metrics, of = evaluation.metrics["metrics"], f"of the {evaluation.split} split"
+    raw, calibrated = (
+        (each.get("expected_calibration_error") or {}).get("value")
+        for each in (metrics, evaluation.metrics.get("calibrated") or {})
+    )
+    error = "" if raw is None else f"; the mean gap is {percent(raw)}"
+    error += "" if calibrated is None else f", calibrated {percent(calibrated)}"
+    return {
+        "roc": f"ROC curve {of}: AUROC {estimate(metrics.get('auroc'))}",
+        "precision_recall": f"Precision-recall curve {of}: average precision "
+        f"{estimate(metrics.get('average_precision'))}",
+        "confusion_matrix": f"Confusion matrix {of}{_matrix_in_words(evaluation.metrics)}",
+        "calibration": f"Reliability diagram {of}: observed share against probability{error}",
+    }
+
+
+def _matrix_in_words(metrics: Mapping[str, Any]) -> str:
+    classes = metrics["classes"]
+    if len(classes) > CLASSES_IN_WORDS:
+        return ""
+    rows = [
+        f"true {true}, "
+        + ", ".join(f"{count(n)} called {name}" for n, name in zip(row, classes, strict=True))
+        for true, row in zip(classes, metrics["confusion_matrix"], strict=True)
+    ]
+    return f": {'; '.join(rows)}"
