@@ -85,8 +85,8 @@ def _of_probabilities(headline: Evaluation) -> Iterator[str]:
     prevalence = (metrics.get("prevalence") or {}).get(positive)
     if prevalence is not None:
         yield (
-            f"PPV and NPV hold where {percent(prevalence)} of the tiles are {positive}, as here; "
-            f"where {positive} is rarer, PPV is lower."
+            f"PPV and NPV hold where {percent(prevalence)} of the tiles are of class {positive}, as "
+            "here; where it is rarer, PPV is lower."
         )
 
 
@@ -108,7 +108,7 @@ def _of_attention(summary: RunSummary) -> Iterator[str]:
     value, low = enrichment.get("value"), enrichment.get("ci_low")
     if value is not None and (value if low is None else low) <= 1:
         yield (
-            f"On {positive} tiles the center draws no more attention than chance "
+            f"On tiles of class {positive} the center draws no more attention than chance "
             f"({number(value, 2)} times): if the label lies there, the model may look elsewhere."
         )
 

@@ -44,7 +44,7 @@ def _model(summary: RunSummary) -> str:
             f" was trained on {f'{count(sum(training.values()))} ' if training else ''}tiles",
             f" from {count(groups)} groups" if isinstance(groups, int) else "",
             f" of {source}" if source else "",
-            f" to tell {listed(summary.classes)} apart" if summary.classes else "",
+            f" to tell the classes {listed(summary.classes)} apart" if summary.classes else "",
             ", without stain normalization."
             if stain == "none"
             else f"; {stain.capitalize()} stain normalization is part of the model.",
@@ -84,8 +84,8 @@ def _ranking(auroc: float | None, positive: str | None) -> str:
         return f"the AUROC is {number(auroc)}, averaged over the classes (0.5 is chance)."
     times = round(100 * auroc)
     return (
-        f"the AUROC is {number(auroc)}: shown one {positive} tile and one other, the model ranks "
-        f"the {positive} tile higher about {times} times in 100 (chance: 50)."
+        f"the AUROC is {number(auroc)}: shown one tile of class {positive} and one of the other, "
+        f"the former gets the higher score about {times} times in 100 (chance: 50)."
     )
 
 
@@ -96,8 +96,8 @@ def _of_two(evaluation: Evaluation, positive: str) -> list[str]:
         return []
     at = "" if threshold is None else f" of {number(threshold)}"
     sentence = (
-        f"At its threshold{at} it finds {percent(found)} of the {positive} tiles (sensitivity) and "
-        f"leaves {percent(cleared)} of the others alone (specificity)."
+        f"At its threshold{at} it finds {percent(found)} of the tiles of class {positive} "
+        f"(sensitivity) and leaves {percent(cleared)} of the others alone (specificity)."
     )
     return [sentence]
 

@@ -34,11 +34,14 @@ def distrust(summary: RunSummary) -> str:
 def test_two_classes_in_plain_words(make_run: MakeRun) -> None:
     words = summarize(collect_run(make_run()))
     what, good, sure = (" ".join(each) for each in (words.what, words.how_good, words.how_sure))
-    assert "trained on 100 tiles from 12 groups of data to tell normal and tumor apart" in what
+    assert (
+        "trained on 100 tiles from 12 groups of data to tell the classes normal and tumor apart"
+        in what
+    )
     assert "without stain normalization" in what
     assert "epoch 2 was kept" in what
     assert "120 tiles from 20 groups" in good
-    assert "ranks the tumor tile higher about" in good
+    assert "shown one tile of class tumor" in good
     assert "threshold of 0.410" in good
     assert "once calibrated" in good
     assert "interval of the AUROC is" in sure
