@@ -46,7 +46,7 @@ def _one_fold(tiles: Sequence[Tile], seed: int) -> list[int]:
         found = len(np.unique(groups[labels == label]))
         if found < FOLDS:
             raise InputError(
-                f"class {label!r} has {found} groups (or tiles without a group), too few to set one "
+                f"class {str(label)!r} has {found} groups (or tiles without a group), too few to set one "
                 f"in {FOLDS} aside; state the splits in folders or in the table, or add data"
             )
     if not candidates:

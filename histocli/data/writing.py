@@ -15,7 +15,7 @@ from PIL import Image
 
 from histocli.atomic_files import write_bytes
 
-# Level 1 is three times as fast as Pillow's default on tissue, for files 6 % larger.
+# The fastest level that still compresses: tissue hardly shrinks further.
 PNG_LEVEL = 1
 
 

@@ -16,7 +16,7 @@ from histocli.stain.reference import PUBLISHED_REFERENCE, StainReference
 from histocli.stain.statistics import combine_channels
 from histocli.stain.status import DEFAULT_GUARDS, Guards, StainStatus
 
-# Pixels worked on at once: bounds the memory at about 300 MB whatever the batch.
+# Pixels worked on at once: bounds the memory whatever the batch.
 PIXELS_AT_ONCE = 2**22
 
 

@@ -125,7 +125,7 @@ def _split_data(
     return SplitData(source, indices)
 
 
-def restore_splits(source: TileSource, stated: dict[str, tuple[str | None, str]]) -> list[Tile]:
+def restore_splits(source: TileSource, stated: dict[str, Split]) -> list[Tile]:
     """Give tiles the split that a run recorded for them; a tile that it does not know has none."""
     known = [tile for tile in source.tiles if tile.id in stated]
     if not known:
@@ -133,7 +133,4 @@ def restore_splits(source: TileSource, stated: dict[str, tuple[str | None, str]]
             f"{source.root}: none of its tiles is one that the run was trained with; name the data "
             "that it was trained on, or use `histo predict` for new tiles"
         )
-    return [
-        replace(tile, split=stated[tile.id][1] if tile.id in stated else None)  # type: ignore[arg-type]
-        for tile in source.tiles
-    ]
+    return [replace(tile, split=stated.get(tile.id)) for tile in source.tiles]

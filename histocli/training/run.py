@@ -9,7 +9,7 @@ from typing import Any
 from histocli.atomic_files import write_csv
 from histocli.data.layouts import open_source
 from histocli.data.normalized import is_normalized
-from histocli.data.tiles import Split, TileSource
+from histocli.data.tiles import SPLIT_ALIASES, Split, TileSource
 from histocli.errors import InputError, SettingsError
 from histocli.run_record import RECORD_NAME, RunRecord
 from histocli.training.dataset import TrainingData, restore_splits
@@ -125,11 +125,11 @@ def check_raw(path: Path, run: Path, *, trained_on_normalized: bool) -> None:
         )
 
 
-def _stated_splits(run: Path) -> dict[str, tuple[str | None, str]]:
+def _stated_splits(run: Path) -> dict[str, Split]:
     path = run / SPLITS_NAME
     try:
         with path.open(newline="") as file:
-            return {row["tile"]: (row["label"], row["split"]) for row in csv.DictReader(file)}
+            return {row["tile"]: SPLIT_ALIASES[row["split"]] for row in csv.DictReader(file)}
     except (OSError, KeyError, csv.Error) as error:
         raise InputError(f"{path}: cannot read the splits ({error})") from error
 

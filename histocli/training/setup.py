@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from histocli.data.normalized import is_normalized
 from histocli.errors import SettingsError
 from histocli.models.architectures import Architecture, find_architecture
 from histocli.models.classifier import ModelCard, StainChoice, TileClassifier
@@ -33,9 +34,15 @@ def make_model(
     """The model of a plan with random weights, its card, and the recipe of its network.
 
     Raises:
-        SettingsError: If the architecture or the positive class is unknown.
+        SettingsError: If the architecture or the positive class is unknown, or tiles would be normalised
+            twice.
     """
     architecture = find_architecture(plan.arch)
+    normalized = is_normalized(data.path)
+    if normalized and plan.stain != "none":
+        raise SettingsError(
+            f"{data.path} is normalized already: train on it with --stain none, or name the raw tiles"
+        )
     card = ModelCard(
         architecture=plan.arch,
         classes=data.classes,
@@ -43,6 +50,7 @@ def make_model(
         preprocessing=PreprocessingConstants.of(architecture, plan.input_size_px),
         stain=StainChoice(plan.stain),
         test_time_augmentation=plan.test_time_augmentation,
+        trained_on_normalized=normalized,
     )
     model = TileClassifier(card)
     parameters = sum(parameter.numel() for parameter in model.network.parameters())

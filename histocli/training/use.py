@@ -39,12 +39,10 @@ class UseSettings:
     workers: int | None
     strict: bool
 
-    def loop(self, card: ModelCard, *, already_normalized: bool) -> LoopSettings:
+    def loop(self, card: ModelCard) -> LoopSettings:
         """Settings of the loop body; predictions are always in float32."""
         views = card.test_time_augmentation if self.views == "as-trained" else self.views
-        return LoopSettings(
-            find_device(self.device), views=views, already_normalized=already_normalized
-        )
+        return LoopSettings(find_device(self.device), views=views)
 
 
 def predict_split(
@@ -66,7 +64,7 @@ def predict_split(
     source, indices = open_split(run, data, split)
     model, card = load_model(run, find_device(use.device))
     check_raw(source.root, run, trained_on_normalized=card.trained_on_normalized)
-    loop = use.loop(card, already_normalized=False)
+    loop = use.loop(card)
     skipped: list[SkippedTile] = []
     predictions = predict(
         model,
@@ -102,7 +100,7 @@ def predict_source(
     source = open_source(path)
     check_raw(path, run, trained_on_normalized=card.trained_on_normalized)
     indices = range(len(source.tiles))
-    loop = use.loop(card, already_normalized=False)
+    loop = use.loop(card)
     facts = (use.batch_size, loop.views, str(loop.device))
     journal_file = journal_path(output, run, content_hash(source, indices), *facts)
     skipped: list[SkippedTile] = []

@@ -138,6 +138,15 @@ def test_tiles_normalized_beforehand_are_read_and_give_the_same_model(
     assert len([line for line in monitor.said if "normalized as asked for" in line]) == 2
     name = "best_model.safetensors"
     assert (raw / name).read_bytes() == (reading / name).read_bytes()
+    tiles, whole = open_source(data), tmp_path / "whole"
+    digest = content_hash(tiles, range(len(tiles.tiles)))
+    record = make_record(data, digest, len(tiles.tiles), MacenkoNormalizer(), 0, "cpu")
+    normalize_tiles(tiles, whole, MacenkoNormalizer(), record, batch_size=32)
+    with pytest.raises(SettingsError, match="normalized already: train"):
+        train("double", data=whole, stain="macenko", epochs=1)
+    on_normalized = train("normalized", data=whole, epochs=1).run
+    assert load_model(on_normalized)[1].trained_on_normalized
+    predict_split(on_normalized, None, "test", USE, begin)
     with pytest.raises(SettingsError, match="normalized already"):
         predict_source(raw, data / "train-normalized", tmp_path / "p.csv", USE, begin)
 

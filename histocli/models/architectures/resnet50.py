@@ -37,7 +37,7 @@ class ResidualAttention(nn.Module):
 def resnet50() -> Architecture:
     """Timm's ResNet-50 with a ``ResidualAttention`` at the end of each stage.
 
-    One attention a stage rather than one a block: four gates (2.8 % more parameters) see the stage's
+    One attention a stage rather than one a block: four gates (2.7 % more parameters) see the stage's
     finished features, and every name of timm's own layers stays what it is, so its weight files load.
     """
     plain = timm_architecture("resnet50")
