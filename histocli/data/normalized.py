@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histocli.data.images import FORMATS, LOSSY_FORMATS, decode_image, read_file
+from histocli.data.layouts.image_files import MEMBER_MARK
 from histocli.data.tiles import SPLIT_ALIASES, Split, Tile, TileSource, content_hash
 from histocli.errors import InputError
 from histocli.run_record import RunRecord
 
 SUFFIX = "-normalized"
+# Before the mark in the id of a tile that is no file of its own.
+CONTAINER_SUFFIXES = (".zip", ".h5", ".hdf5", ".npz", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,24 @@ class NormalizedSource:
 
 
 def normalized_name(tile_id: str) -> str:
-    """Path of a tile after normalisation: a lossy format becomes PNG, so that nothing more is lost."""
-    name = PurePosixPath(tile_id)
-    if FORMATS[name.suffix.lower()] in LOSSY_FORMATS:
-        return name.with_suffix(".png").as_posix()
-    return name.as_posix()
+    """Path of a tile after normalisation: a lossy format becomes PNG, so that nothing more is lost.
+
+    A member keeps its path inside the archive; a row of ``file.h5`` becomes ``file-12.png``.
+    """
+    container, mark, member = tile_id.partition(MEMBER_MARK)
+    holder = PurePosixPath(container)
+    if not mark or holder.suffix.lower() not in CONTAINER_SUFFIXES:
+        name = PurePosixPath(tile_id)
+    elif member.isdecimal():
+        name = holder.with_name(f"{holder.stem}-{member}.png")
+    elif holder.stem.lower() in SPLIT_ALIASES:
+        name = holder.with_suffix("") / member
+    else:
+        name = holder.parent / member
+    kind = FORMATS.get(name.suffix.lower())
+    if kind is None:
+        return f"{name.as_posix()}.png"
+    return (name.with_suffix(".png") if kind in LOSSY_FORMATS else name).as_posix()
 
 
 def is_normalized(folder: Path) -> bool:
@@ -65,6 +81,7 @@ def find_normalized(
     path: Path,
     split: Split,
     *,
+    method: str,
     convention: str,
     reference: str,
 ) -> NormalizedSource | None:
@@ -75,6 +92,7 @@ def find_normalized(
         indices: The tiles of the split.
         path: Where the raw data set is.
         split: Which split.
+        method: Of the normalisation wanted; by each tile's own estimate alone, as inside a model.
         convention: Of the normalisation wanted.
         reference: Name of the reference wanted.
     """
@@ -92,8 +110,16 @@ def find_normalized(
         return None
     if record is None or record.state != "done" or record.command != "normalize":
         return None
-    settings = {"convention": convention, "reference": reference}
-    if any(record.settings.get(name) != value for name, value in settings.items()):
+    settings = {
+        "method": method,
+        "convention": convention,
+        "reference": reference,
+        "context": "tile",
+        "image": "normalized",
+    }
+    if "references_by_tile" in record.settings or any(
+        record.settings.get(name) != value for name, value in settings.items()
+    ):
         return None
     if record.inputs.get("source", {}).get("sha256") != content_hash(source, wanted):
         return None

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 from histocli.models.architectures import find_architecture
 from histocli.models.preprocessing import PreprocessingConstants, Standardization, to_unit_range
-from histocli.stain.module import MacenkoNormalization
+from histocli.stain.module import StainNormalization
+from histocli.stain.normalizers import find_normalizer
 from histocli.stain.reference import PUBLISHED_REFERENCE
 
 
 @dataclass(frozen=True)
 class StainChoice:
-    """Stain normalisation of a model: ``none``, or ``macenko`` with its convention."""
+    """Stain normalisation of a model: ``none``, or a method with its convention."""
 
     method: str = "none"
     convention: str = "torchstain"
@@ -25,7 +26,7 @@ class StainChoice:
         """The normaliser; an identity for ``none``."""
         if self.method == "none":
             return nn.Identity()
-        return MacenkoNormalization(PUBLISHED_REFERENCE, self.convention)
+        return StainNormalization(find_normalizer(self.method)(convention=self.convention))
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,17 @@ from histocli.data.normalized import normalized_name
 from histocli.data.tiles import TileBatch, TileSource
 from histocli.data.writing import Journal, write_tile
 from histocli.errors import SettingsError
+from histocli.preparation.references import references_of
+from histocli.preparation.stain_context import StainContext
 from histocli.preparation.tables import write_label_table, write_manifest
 from histocli.run_record import RunRecord
-from histocli.stain.backends import to_numpy
-from histocli.stain.normalizer import MacenkoNormalizer
+from histocli.stain.arrays import to_numpy
+from histocli.stain.batches import NormalizedTiles, StainImage
+from histocli.stain.normalizers import Normalizer, Reference
 
 JOURNAL_NAME = ".journal.jsonl"
+REFERENCE_NAME = "reference.json"
+CONTEXT_NAME = "stain_context.json"
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class NormalizeResult:
         output: The folder written.
         tiles: Tiles in the source.
         by_status: Tiles by stain status.
+        by_estimate: Tiles by whose estimate they were normalised by; ``identity`` is nobody's.
         skipped: Tiles that could not be read.
         already_done: Tiles that an earlier run had finished.
     """
@@ -45,6 +51,7 @@ class NormalizeResult:
     output: Path
     tiles: int
     by_status: Mapping[str, int]
+    by_estimate: Mapping[str, int]
     skipped: Sequence[SkippedTile]
     already_done: int
 
@@ -52,10 +59,13 @@ class NormalizeResult:
 def normalize_tiles(
     source: TileSource,
     output: Path,
-    normalizer: MacenkoNormalizer,
+    normalizer: Normalizer,
     record: RunRecord,
     *,
     batch_size: int,
+    context: StainContext | None = None,
+    references: Mapping[str, Reference] | None = None,
+    image: StainImage = "normalized",
     workers: int | None = None,
     place: Callable[[Any], Any] = np.asarray,
     overwrite: bool = False,
@@ -70,6 +80,9 @@ def normalize_tiles(
         normalizer: What to do to them.
         record: Provenance; decides whether an earlier run is continued.
         batch_size: Tiles per batch.
+        context: Stains of groups and data set, where the normaliser's context names them.
+        references: What to normalise single tiles to, by tile id; the normaliser's own serves the rest.
+        image: What to write.
         workers: Decoding threads.
         place: Puts a NumPy batch where the normaliser is to work, on a GPU for example.
         overwrite: Begin anew whatever lies there.
@@ -86,6 +99,16 @@ def normalize_tiles(
         check_skipped(finished.skipped, finished.tiles, strict=strict)
         return finished
     record.write(output)
+    normalizer.reference.save(output / REFERENCE_NAME)
+    if context is not None:
+        context.save(output / CONTEXT_NAME)
+    targets = references_of(normalizer, references or {})
+
+    def work(batch: TileBatch) -> NormalizedTiles:
+        tiles = [source.tiles[index] for index in batch.indices]
+        others = None if context is None else context.of(tiles)
+        return normalizer.normalize(place(batch.pixels), others, targets(tiles), image)
+
     skipped: list[SkippedTile] = []
     threads = workers or default_workers()
     with (
@@ -97,18 +120,27 @@ def normalize_tiles(
         if progress is not None:
             progress(already_done)
         for batch in load_batches(source, todo, batch_size, skipped, workers=threads):
-            journal.append(_normalize_batch(source, output, normalizer, batch, place, pool))
+            journal.append(_write_batch(source, output, batch, work(batch), pool))
             if progress is not None:
                 progress(len(batch.indices))
         entries = [journal.entries[t.id] for t in source.tiles if t.id in journal.entries]
         write_label_table(source, output, {entry["tile"] for entry in entries})
         write_manifest(source, output, entries)
         write_skipped(output, skipped)
-        by_status = dict(sorted(Counter(entry["status"] for entry in entries).items()))
-        record.finish(output, tiles=len(entries), by_status=by_status, skipped=len(skipped))
+        by_status, by_estimate = (
+            dict(sorted(Counter(entry[key] for entry in entries).items()))
+            for key in ("status", "estimate")
+        )
+        record.finish(
+            output,
+            tiles=len(entries),
+            by_status=by_status,
+            by_estimate=by_estimate,
+            skipped=len(skipped),
+        )
         journal.remove()
     check_skipped(skipped, len(source.tiles), strict=strict)
-    return NormalizeResult(output, len(source.tiles), by_status, skipped, already_done)
+    return NormalizeResult(output, len(source.tiles), by_status, by_estimate, skipped, already_done)
 
 
 def _check_output(output: Path, record: RunRecord, *, overwrite: bool) -> RunRecord | None:
@@ -136,8 +168,8 @@ def _finished_result(
     names = {tile.id for tile in source.tiles} - {tile.id for tile in skipped}
     if not all((output / normalized_name(name)).is_file() for name in names):
         return None
-    counts = dict(earlier.results["by_status"])
-    return NormalizeResult(output, len(source.tiles), counts, skipped, len(names))
+    counts, estimates = earlier.results["by_status"], earlier.results["by_estimate"]
+    return NormalizeResult(output, len(source.tiles), counts, estimates, skipped, len(names))
 
 
 def _check_names(source: TileSource) -> None:
@@ -172,15 +204,13 @@ def _not_yet_done(
     return [index for index, finished in enumerate(done) if not finished]
 
 
-def _normalize_batch(
+def _write_batch(
     source: TileSource,
     output: Path,
-    normalizer: MacenkoNormalizer,
     batch: TileBatch,
-    place: Callable[[Any], Any],
+    result: NormalizedTiles,
     pool: ThreadPoolExecutor,
 ) -> list[dict[str, Any]]:
-    result = normalizer.normalize(place(batch.pixels))
     pixels = np.ascontiguousarray(to_numpy(result.tiles).transpose(0, 2, 3, 1))
     names = [source.tiles[index].id for index in batch.indices]
     paths = [output / normalized_name(name) for name in names]
@@ -189,10 +219,19 @@ def _normalize_batch(
         names,
         digests,
         result.status.tolist(),
+        result.used.tolist(),
         to_numpy(result.tissue_fraction).astype(float).tolist(),
         to_numpy(result.stain_matrices).astype(float).tolist(),
         to_numpy(result.maximum_concentrations).astype(float).tolist(),
         strict=True,
     )
-    keys = ("tile", "sha256", "status", "tissue_fraction", "stain_matrix", "maxima")
+    keys = (
+        "tile",
+        "sha256",
+        "status",
+        "estimate",
+        "tissue_fraction",
+        "stain_matrix",
+        "maxima",
+    )
     return [dict(zip(keys, values, strict=True)) for values in columns]

@@ -1,51 +1,58 @@
 """Turn what was asked for into a normaliser, a place to work and a record."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from histocli.data.images import read_image
-from histocli.errors import InputError, SettingsError
+from histocli.errors import SettingsError
+from histocli.preparation.references import read_reference
 from histocli.run_record import RunRecord
-from histocli.stain.normalizer import MacenkoNormalizer
-from histocli.stain.reference import PUBLISHED_REFERENCE, StainReference
+from histocli.stain.backends import automatic_backend
+from histocli.stain.batches import StainImage
+from histocli.stain.context import EstimateSource, parse_chain
+from histocli.stain.conventions import find_convention
+from histocli.stain.cores import available_cores
+from histocli.stain.normalizers import Normalizer, Reference, find_normalizer, method_name
 
 
-def make_normalizer(convention: str, backend: str, reference: Path | None) -> MacenkoNormalizer:
+def make_normalizer(
+    method: str = "macenko",
+    convention: str = "torchstain",
+    backend: str = "auto",
+    reference: Path | None = None,
+    context: str = "tile",
+    *,
+    fit: bool = False,
+) -> Normalizer:
     """Build a normaliser; the reference is published, saved JSON, or an image to fit.
 
     Raises:
         InputError: If the reference cannot be used.
+        SettingsError: If method, convention or context are unknown, or two references are asked for.
     """
-    normalizer = MacenkoNormalizer(convention, backend)
+    if fit and reference is not None:
+        raise SettingsError(
+            "--fit makes a reference and --reference names one; choose one of the two"
+        )
+    find_convention(convention)
+    parse_chain(context)
+    normalizer = find_normalizer(method)(convention=convention, backend=backend, context=context)
     if reference is None:
         return normalizer
-    if not reference.is_file():
-        raise InputError(f"{reference}: no such reference image or JSON")
-    if reference.suffix.lower() == ".json":
-        fitted = StainReference.load(reference)
-    else:
-        image = np.ascontiguousarray(read_image(reference).transpose(2, 0, 1))
-        try:
-            found = normalizer.fit(image).reference
-        except ValueError as error:
-            raise InputError(f"{reference}: {error}") from error
-        fitted = StainReference(found.stain_matrix, found.maximum_concentrations, reference.name)
-    if fitted.name == PUBLISHED_REFERENCE.name and fitted != PUBLISHED_REFERENCE:
-        fitted = StainReference(fitted.stain_matrix, fitted.maximum_concentrations, reference.name)
-    return MacenkoNormalizer(convention, backend, fitted)
+    return normalizer.with_reference(read_reference(reference, normalizer))
 
 
 def placement(device: str, backend: str) -> tuple[str, Callable[[Any], Any]]:
     """The device to work on, and what puts a NumPy batch there.
 
     Raises:
-        SettingsError: If the device is not there.
+        SettingsError: If the device is not there, or the backend does not work on it.
     """
-    if backend == "numpy":
+    if backend in ("cpu", "numpy") and device in ("auto", "cpu"):
         return "cpu", np.asarray
     import torch  # heavy: only when tiles are at hand
 
@@ -53,21 +60,53 @@ def placement(device: str, backend: str) -> tuple[str, Callable[[Any], Any]]:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise SettingsError("no CUDA device found; choose --device cpu, or auto")
+    if backend == "cuda" and not device.startswith("cuda"):
+        raise SettingsError(f"the cuda backend does not work on {device}; choose --backend auto")
     if device == "cpu":
         return device, np.asarray
     return device, lambda pixels: torch.from_numpy(pixels).to(device)
 
 
+def chosen_backend(normalizer: Normalizer, device: str) -> str:
+    """The body that will do the work, for people: ``cpu (2 threads)``."""
+    name = normalizer.backend
+    if name == "auto":
+        fused = method_name(normalizer) == "macenko"
+        name = automatic_backend(device.partition(":")[0]) if fused else "torch"
+    return f"{name} ({available_cores()} threads)" if name == "cpu" else name
+
+
+def needs_context(context: str, *, fit: bool) -> bool:
+    """Whether the tiles have to be looked at before the first can be normalised."""
+    return fit or parse_chain(context) != (EstimateSource.TILE,)
+
+
 def make_record(
-    source: Path, sha256: str, tiles: int, normalizer: MacenkoNormalizer, seed: int, device: str
+    source: Path,
+    sha256: str,
+    tiles: int,
+    normalizer: Normalizer,
+    seed: int,
+    device: str,
+    references: Mapping[str, Reference] | None = None,
+    image: StainImage = "normalized",
 ) -> RunRecord:
     """Provenance of a normalisation."""
     settings = {
+        "method": method_name(normalizer),
         "convention": normalizer.convention,
         "backend": normalizer.backend,
+        "context": normalizer.context,
+        "image": image,
         "reference": normalizer.reference.name,
         "reference_values": asdict(normalizer.reference),
         "guards": asdict(normalizer.guards),
     }
+    if references:
+        listed = "".join(f"{tile} {one!r}\n" for tile, one in sorted(references.items()))
+        settings["references_by_tile"] = {
+            "sha256": hashlib.sha256(listed.encode()).hexdigest(),
+            "names": sorted({one.name for one in references.values()}),
+        }
     inputs = {"source": {"path": str(source), "sha256": sha256, "tiles": tiles}}
     return RunRecord("normalize", settings, inputs, seed=seed, device=device)

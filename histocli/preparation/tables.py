@@ -22,6 +22,7 @@ MANIFEST_COLUMNS = (
     "group",
     "split",
     "status",
+    "estimate",
     "tissue_fraction",
     *STAIN_COLUMNS,
     "hematoxylin_maximum",
@@ -45,6 +46,7 @@ def write_manifest(source: TileSource, output: Path, entries: Sequence[Mapping[s
                 tile.group,
                 tile.split,
                 entry["status"],
+                entry["estimate"],
                 entry["tissue_fraction"],
                 *numbers,
             ]

@@ -3,6 +3,8 @@
 from typing import Any, TypeAlias
 
 import array_api_compat
+import numpy as np
+from numpy.typing import NDArray
 
 # NumPy, torch and CuPy arrays have no common base class; the array API is their contract.
 Array: TypeAlias = Any
@@ -17,3 +19,18 @@ def namespace_of(*arrays: Array) -> Namespace:
 def device_of(array: Array) -> Any:
     """The device that an array lies on."""
     return array_api_compat.device(array)
+
+
+def wide_float(array: Array) -> Any:
+    """float64; float32 where the device has nothing wider (Apple's MPS)."""
+    xp = namespace_of(array)
+    return xp.float32 if str(device_of(array)).startswith("mps") else xp.float64
+
+
+def to_numpy(array: Array) -> NDArray[Any]:
+    """Copy to the host where needed."""
+    if array_api_compat.is_torch_array(array):
+        return np.asarray(array.detach().cpu())
+    if array_api_compat.is_cupy_array(array):
+        return np.asarray(array.get())
+    return np.asarray(array)

@@ -1,35 +1,51 @@
-"""Which array library does the work, and how arrays get in and out of it."""
+"""Which body does the work, and how arrays get in and out of it."""
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import array_api_compat
 import numpy as np
-from numpy.typing import NDArray
 
 from histocli.errors import SettingsError
-from histocli.stain.arrays import Array, namespace_of
+from histocli.stain.arrays import Array, namespace_of, to_numpy
+from histocli.stain.conventions import Convention
+from histocli.stain.pixels import ArrayPixels, TransformablePixels
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A library's way in, its way out, and its floating type (``float32`` or ``float64``)."""
+    """A body of the passes over the pixels.
 
+    Attributes:
+        name: A key of ``BACKENDS`` other than ``auto``.
+        enter: Brings tiles into the body's library.
+        leave: Brings results back to where the tiles came from.
+        pixels: Opens tiles that have entered.
+        pixels_at_once: How many are worked on at a time: bounds the memory whatever the batch.
+    """
+
+    name: str
     enter: Callable[[Array], Array]
     leave: Callable[[Array], Array]
-    float_name: str = "float32"
+    pixels: Callable[[Array, Convention], TransformablePixels]
+    pixels_at_once: int = 2**24
 
     def float_type(self, array: Array) -> Any:
-        """The floating type as the library names it."""
-        return getattr(namespace_of(array), self.float_name)
+        """The floating type of the array-library passes."""
+        return getattr(namespace_of(array), "float64" if self.name == "numpy" else "float32")
 
+
+# The array library's temporaries of so many pixels stay near a CPU's cache.
+IN_CACHE = 2**18
 
 BACKENDS: Mapping[str, str] = {
-    "auto": "torch for NumPy arrays, an array's own library otherwise",
-    "numpy": "float64 on the CPU: the oracle",
+    "auto": "cuda or cpu where the tiles lie, torch on any other device",
+    "cpu": "compiled loops on all cores",
+    "cuda": "CuPy kernels",
     "torch": "float32 on the array's device",
-    "cupy": "float32 on a CUDA device",
+    "numpy": "float64 on the CPU: the definition, slow",
 }
 
 
@@ -43,21 +59,66 @@ def find_backend(name: str, tiles: Array) -> Backend:
         raise SettingsError(f"unknown stain backend {name!r}; choose one of {', '.join(BACKENDS)}")
     leave = _way_back(tiles)
     if name == "auto":
-        name = "cupy" if array_api_compat.is_cupy_array(tiles) else "torch"
+        name = automatic_backend(_device_type(tiles))
+    if name == "cpu":
+        return Backend(name, to_numpy, leave, _cpu_pixels)
+    if name == "cuda":
+        return Backend(name, _to_cupy, leave, _cuda_pixels)
     if name == "numpy":
-        return Backend(to_numpy, leave, "float64")
-    if name == "torch":
-        return Backend(_to_torch, leave)
-    return Backend(_to_cupy, leave)
+        return Backend(name, to_numpy, leave, _float64_pixels, IN_CACHE)
+    at_once = IN_CACHE if _device_type(tiles) == "cpu" else 2**22
+    return Backend(name, _to_torch, leave, _float32_pixels, at_once)
 
 
-def to_numpy(array: Array) -> NDArray[Any]:
-    """Copy to the host where needed."""
-    if array_api_compat.is_torch_array(array):
-        return np.asarray(array.detach().cpu())
-    if array_api_compat.is_cupy_array(array):
-        return np.asarray(array.get())
-    return np.asarray(array)
+def find_array_backend(name: str, tiles: Array, method: str) -> Backend:
+    """Like ``find_backend``, for a method without fused bodies: ``auto`` is torch.
+
+    Raises:
+        SettingsError: If a fused body is asked for.
+    """
+    if name not in ("auto", "torch", "numpy"):
+        raise SettingsError(f"{method} has no {name} body; choose the backend torch or numpy")
+    return find_backend("torch" if name == "auto" else name, tiles)
+
+
+def automatic_backend(device_type: str) -> str:
+    """The fastest backend for tiles on a device: ``cpu``, ``cuda``, or another that torch knows."""
+    if device_type == "cpu":
+        return "cpu"
+    if device_type == "cuda" and importlib.util.find_spec("cupy") is not None:
+        return "cuda"
+    return "torch"
+
+
+def _device_type(tiles: Array) -> str:
+    if array_api_compat.is_cupy_array(tiles):
+        return "cuda"
+    if not array_api_compat.is_torch_array(tiles):
+        return "cpu"
+    import torch  # tiles of torch: it has been imported
+
+    # ROCm calls its devices cuda; CuPy's kernels are compiled for NVIDIA's.
+    return "rocm" if torch.version.hip else str(tiles.device.type)
+
+
+def _cpu_pixels(tiles: Array, convention: Convention) -> TransformablePixels:
+    from histocli.stain.kernels.cpu import CpuPixels  # numba takes a second to import
+
+    return CpuPixels.of(tiles, convention)
+
+
+def _cuda_pixels(tiles: Array, convention: Convention) -> TransformablePixels:
+    from histocli.stain.kernels.cuda import CudaPixels  # needs CuPy
+
+    return CudaPixels.of(tiles, convention)
+
+
+def _float64_pixels(tiles: Array, convention: Convention) -> TransformablePixels:
+    return ArrayPixels.of(tiles, convention, np.float64)
+
+
+def _float32_pixels(tiles: Array, convention: Convention) -> TransformablePixels:
+    return ArrayPixels.of(tiles, convention, namespace_of(tiles).float32)
 
 
 def _to_torch(array: Array) -> Array:
@@ -76,7 +137,7 @@ def _to_cupy(array: Array) -> Array:
         import cupy  # an extra: it needs a CUDA device to do anything
     except ImportError as error:
         raise SettingsError(
-            f"the cupy backend needs CuPy ({error}); install histocli[gpu] or choose --backend torch"
+            f"the cuda backend needs CuPy ({error}); install histocli[gpu] or choose --backend torch"
         ) from error
     if array_api_compat.is_torch_array(array):
         return cupy.from_dlpack(array.contiguous())

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from histocli.errors import SettingsError
+
+TissueRule = Literal["all_channels", "any_channel", "lightness"]
 
 
 @dataclass(frozen=True)
@@ -13,17 +16,23 @@ class Convention:
     Attributes:
         transmitted_light: Grey level of unstained glass.
         offset: Added to the grey level before the logarithm.
-        tissue_threshold: A pixel counts as tissue where every channel's natural-log optical density
-            reaches this.
+        darkest: Lower grey levels count as this one.
+        brightest: Higher grey levels count as this one.
+        tissue_rule: Which pixels count as tissue; see ``tissue.py``.
+        tissue_threshold: Natural-log optical density from which a channel counts, or the lightness
+            (0 to 1) below which a pixel does.
         angle_percentile: Percentile of the angle that gives one stain; 100 minus it gives the other.
         concentration_percentile: Percentile taken as a stain's maximum concentration.
 
     Source:
-        facts of the implementations compared in docs/stain.md.
+        The implementations compared in docs/stain.md.
     """
 
     transmitted_light: float = 240.0
     offset: float = 1.0
+    darkest: float = 0.0
+    brightest: float = 255.0
+    tissue_rule: TissueRule = "all_channels"
     tissue_threshold: float = 0.15
     angle_percentile: float = 1.0
     concentration_percentile: float = 99.0
@@ -32,6 +41,22 @@ class Convention:
 CONVENTIONS: Mapping[str, Convention] = {
     # torchstain and its ancestors (mitkovetta/staining-normalization, schaugf/HEnorm_python).
     "torchstain": Convention(),
+    # cuCIM's stain_extraction_pca: 0.345 is 0.15 in decadic logarithms.
+    "cucim": Convention(
+        offset=0.0,
+        darkest=1.0,
+        brightest=240.0,
+        tissue_rule="any_channel",
+        tissue_threshold=0.345,
+    ),
+    # tiatoolbox and StainTools.
+    "tiatoolbox": Convention(
+        transmitted_light=255.0,
+        offset=0.0,
+        darkest=1.0,
+        tissue_rule="lightness",
+        tissue_threshold=0.8,
+    ),
 }
 
 

@@ -1,181 +1,184 @@
-"""The public face of stain normalisation: uint8 tiles in, uint8 tiles out, a status for each."""
+"""What the methods that find two stains have in common: uint8 tiles in, uint8 tiles out."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histocli.stain.arrays import Array, namespace_of
-from histocli.stain.backends import Backend, find_backend, to_numpy
+from histocli.stain.arrays import Array, namespace_of, to_numpy
+from histocli.stain.backends import Backend, find_backend
+from histocli.stain.batches import NormalizedTiles, StainImage, as_tiles, check_tiles, in_parts
+from histocli.stain.chain import apply_chain, candidate_of, own_candidate
+from histocli.stain.context import Candidate, EstimateSource, parse_chain
 from histocli.stain.conventions import Convention, find_convention
-from histocli.stain.macenko import StainEstimate, estimate_stains, normalization_matrices
-from histocli.stain.optical_density import grey_levels, optical_density, transmitted
+from histocli.stain.macenko import StainEstimate
+from histocli.stain.pixels import ArrayPixels, Pixels
 from histocli.stain.reference import PUBLISHED_REFERENCE, StainReference
-from histocli.stain.statistics import combine_channels
 from histocli.stain.status import DEFAULT_GUARDS, Guards, StainStatus
 
-# Pixels worked on at once: bounds the memory whatever the batch.
-PIXELS_AT_ONCE = 2**22
-
 
 @dataclass(frozen=True)
-class NormalizedTiles:
-    """Result of normalising a batch.
-
-    Attributes:
-        tiles: uint8, shape ``(N, 3, H, W)``, of the kind that came in.
-        stain_matrices: Shape ``(N, 3, 2)``; NaN where the status is not ok.
-        maximum_concentrations: Shape ``(N, 2)``; NaN where the status is not ok.
-        tissue_fraction: Shape ``(N,)``.
-        status_codes: ``StainStatus`` values, shape ``(N,)``.
-    """
-
-    tiles: Array
-    stain_matrices: Array
-    maximum_concentrations: Array
-    tissue_fraction: Array
-    status_codes: Array
-
-    @property
-    def status(self) -> NDArray[np.str_]:
-        """Names of the status, such as ``ok``, ``blank`` and ``low_tissue``."""
-        names = np.array([status.label for status in StainStatus])
-        return names[to_numpy(self.status_codes)]
-
-
-@dataclass(frozen=True)
-class MacenkoNormalizer:
-    """Normalise the stain of tiles by Macenko's method.
+class StainNormalizer(ABC):
+    """Normalise tiles by two stain vectors and their maximum concentrations.
 
     Args:
         convention: Whose constants: a key of ``CONVENTIONS``.
-        backend: ``auto`` works with torch on NumPy arrays and with an array's own library otherwise;
-            ``numpy`` is float64, slow, and what the others are tested against.
+        backend: ``auto`` works where the tiles lie: compiled loops on the CPU, CuPy kernels on CUDA,
+            torch elsewhere. ``numpy`` is float64, slow, and what the others are tested against.
         reference: The stain to normalise to.
-        guards: When a tile's own estimate is not trusted.
-
-    Example:
-        >>> import numpy as np
-        >>> white = np.full((1, 3, 8, 8), 255, np.uint8)
-        >>> result = MacenkoNormalizer().normalize(white)
-        >>> str(result.status[0]), bool((result.tiles == white).all())
-        ('blank', True)
+        guards: When an estimate is not trusted.
+        context: Whose estimate is used, the first that can be: ``tile``, ``group``, ``dataset``,
+            separated by commas. A tile stays as it is where none can.
     """
 
     convention: str = "torchstain"
     backend: str = "auto"
     reference: StainReference = PUBLISHED_REFERENCE
     guards: Guards = DEFAULT_GUARDS
+    context: str = "tile"
 
-    def normalize(self, tiles: Array) -> NormalizedTiles:
+    @abstractmethod
+    def _estimate(self, pixels: Pixels, convention: Convention) -> StainEstimate:
+        """The stains of each tile."""
+
+    def _find_backend(self, tiles: Array) -> Backend:
+        """The body that works on ``tiles``."""
+        return find_backend(self.backend, tiles)
+
+    def normalize(
+        self,
+        tiles: Array,
+        others: Mapping[EstimateSource, Sequence[StainReference | None]] | None = None,
+        references: Sequence[StainReference] | None = None,
+        image: StainImage = "normalized",
+    ) -> NormalizedTiles:
         """Normalise uint8 tiles of shape ``(N, 3, H, W)``.
 
         A tile without a usable stain comes back as it was, with a status that says why.
 
+        Args:
+            tiles: A NumPy, torch or CuPy array in any memory layout.
+            others: Stain of each tile's group, and of the data set, where the context names them.
+            references: What to normalise each tile to, if not all to the one.
+            image: ``normalized``, or one stain alone, ``hematoxylin`` or ``eosin``, in the reference's
+                colors. A tile without a usable estimate is separated by the reference's stains.
+
         Raises:
             ValueError: If the array is not uint8 of that shape.
+            SettingsError: If convention, backend or context are unknown.
         """
         check_tiles(tiles)
-        backend, constants = find_backend(self.backend, tiles), find_convention(self.convention)
+        backend, constants = self._find_backend(tiles), find_convention(self.convention)
         work = backend.enter(tiles)
 
-        def one_part(part: Array) -> tuple[Array, ...]:
-            return self._normalize_part(part, constants, backend)
+        def one_part(first: int, last: int) -> tuple[Array, ...]:
+            pixels = backend.pixels(work[first:last], constants)
+            estimate = self._estimate(pixels, constants)
+            given = {source: stains[first:last] for source, stains in (others or {}).items()}
+            candidates = self._candidates(estimate, given)
+            targets = [self.reference] if references is None else references[first:last]
+            light, choice, status = apply_chain(
+                pixels, estimate, candidates, targets, self.guards, image
+            )
+            return (
+                as_tiles(light, work[first:last].shape),
+                choice.stain_matrices,
+                choice.maximum_concentrations,
+                estimate.tissue_fraction,
+                status,
+                choice.used,
+            )
 
-        outputs = _in_parts(one_part, work)
+        outputs = in_parts(one_part, work, backend.pixels_at_once)
         return NormalizedTiles(*(backend.leave(output) for output in outputs))
 
-    def fit(self, image: Array) -> Self:
+    def grey_levels(
+        self,
+        tiles: Array,
+        others: Mapping[EstimateSource, Sequence[StainReference | None]] | None = None,
+    ) -> Array:
+        """Normalise floats in [0, 1], shape ``(N, 3, H, W)``, by the array library that they are of.
+
+        Returns:
+            Grey levels 0 to 255, not rounded; differentiable where the library can.
+        """
+        convention = find_convention(self.convention)
+        pixels = ArrayPixels.of(tiles, convention, tiles.dtype)
+        estimate = self._estimate(pixels, convention)
+        candidates = self._candidates(estimate, others or {})
+        light, _, _ = apply_chain(pixels, estimate, candidates, [self.reference], self.guards)
+        return namespace_of(light).reshape(light, tuple(tiles.shape))
+
+    def _candidates(
+        self,
+        estimate: StainEstimate,
+        others: Mapping[EstimateSource, Sequence[StainReference | None]],
+    ) -> list[Candidate]:
+        """The chain that the context names, as far as it is known."""
+        return [
+            own_candidate(estimate)
+            if source is EstimateSource.TILE
+            else candidate_of(source, others[source], estimate)
+            for source in parse_chain(self.context)
+            if source is EstimateSource.TILE or source in others
+        ]
+
+    def estimate(self, tiles: Array) -> StainEstimate:
+        """Estimate the stains of uint8 tiles ``(N, 3, H, W)`` and leave the tiles alone."""
+        check_tiles(tiles)
+        backend, constants = self._find_backend(tiles), find_convention(self.convention)
+        work = backend.enter(tiles)
+
+        def one_part(first: int, last: int) -> tuple[Array, ...]:
+            found = self._estimate(backend.pixels(work[first:last], constants), constants)
+            return tuple(vars(found).values())
+
+        return StainEstimate(
+            *(backend.leave(output) for output in in_parts(one_part, work, backend.pixels_at_once))
+        )
+
+    def parameters(self, tiles: Array) -> NDArray[np.float64]:
+        """Stain matrix and maximum concentrations of each tile in a row, ``(N, 8)``; NaN if unusable."""
+        found = self.estimate(tiles)
+        matrices, maxima = to_numpy(found.stain_matrices), to_numpy(found.maximum_concentrations)
+        rows = np.concatenate([matrices.reshape(-1, 6), maxima], axis=1).astype(np.float64)
+        return np.where(to_numpy(found.usable)[:, None], rows, np.nan)
+
+    def typical(self, parameters: NDArray[np.float64], name: str) -> StainReference | None:
+        """The median stain of tiles given by their ``parameters``; None without a usable one."""
+        there = parameters[np.isfinite(parameters).all(axis=1)]
+        if not len(there):
+            return None
+        middle = np.median(there, axis=0)
+        matrix = middle[:6].reshape(3, 2)
+        return StainReference.of(matrix / np.linalg.norm(matrix, axis=0), middle[6:], name)
+
+    def fit(self, image: Array, name: str = "fitted") -> Self:
         """Take the stain of an image, uint8 ``(3, H, W)``, as the reference.
 
         Raises:
             ValueError: If the image holds no usable stain.
         """
         tiles = image[None] if image.ndim == 3 else image
-        check_tiles(tiles)
-        backend, constants = find_backend(self.backend, tiles), find_convention(self.convention)
-        estimate = _estimate(backend.enter(tiles), constants, self.guards, backend)
-        status = StainStatus(int(to_numpy(estimate.status_codes)[0]))
-        if status is not StainStatus.OK:
+        reference = self.typical(self.parameters(tiles), name)
+        if reference is None:
+            status = StainStatus(int(to_numpy(self.estimate(tiles).status_codes)[0]))
             raise ValueError(f"no usable stain in the image ({status.label}); choose another")
-        matrix = to_numpy(estimate.stain_matrices)[0].astype(float)
-        maxima = to_numpy(estimate.maximum_concentrations)[0].astype(float)
-        red, green, blue = ((float(h), float(e)) for h, e in matrix)
-        reference = StainReference((red, green, blue), (float(maxima[0]), float(maxima[1])))
         return replace(self, reference=reference)
 
-    def _normalize_part(
-        self, tiles: Array, convention: Convention, backend: Backend
-    ) -> tuple[Array, ...]:
-        xp = namespace_of(tiles)
-        grey, estimate, status = normalized_grey_levels(
-            tiles, convention, self.reference, self.guards, backend.float_type(tiles)
-        )
-        usable = status == StainStatus.OK
-        nan = float("nan")
-        return (
-            xp.astype(xp.round(grey), xp.uint8),
-            xp.where(usable[:, None, None], estimate.stain_matrices, nan),
-            xp.where(usable[:, None], estimate.maximum_concentrations, nan),
-            estimate.tissue_fraction,
-            status,
-        )
+    def with_reference(self, reference: StainReference) -> Self:
+        """The same, but normalising to something else."""
+        return replace(self, reference=reference)
 
+    @staticmethod
+    def load_reference(path: Path) -> StainReference:
+        """Read a reference that was saved as JSON.
 
-def normalized_grey_levels(
-    tiles: Array,
-    convention: Convention,
-    reference: StainReference,
-    guards: Guards,
-    dtype: Any,
-) -> tuple[Array, StainEstimate, Array]:
-    """Grey levels before rounding, ``(N, 3, H, W)``, the estimate, and the status.
-
-    A tile whose status is not OK keeps its grey levels.
-
-    Args:
-        tiles: uint8, or floats in [0, 1].
-        convention: The constants.
-        reference: The stain to normalise to.
-        guards: When not to trust a tile's estimate.
-        dtype: Floating type of the work.
-    """
-    xp = namespace_of(tiles)
-    shape = tuple(tiles.shape)
-    grey = xp.reshape(grey_levels(tiles, dtype), (shape[0], 3, shape[2] * shape[3]))
-    density = optical_density(grey, convention)
-    estimate = estimate_stains(density, convention, guards)
-    matrix, maxima = (
-        xp.asarray(values, dtype=dtype, device=density.device)
-        for values in (reference.stain_matrix, reference.maximum_concentrations)
-    )
-    matrices, status = normalization_matrices(estimate, matrix, maxima, guards)
-    light = transmitted(combine_channels(matrices, density), convention)
-    light = xp.where((status == StainStatus.OK)[:, None, None], light, grey)
-    return xp.reshape(light, shape), estimate, status
-
-
-def check_tiles(tiles: Array) -> None:
-    """Refuse anything but a batch of uint8 RGB tiles."""
-    if tiles.ndim != 4 or tiles.shape[1] != 3:
-        raise ValueError(f"expected tiles of shape (N, 3, H, W), not {tuple(tiles.shape)}")
-    if str(tiles.dtype).removeprefix("torch.") != "uint8":
-        raise ValueError(f"expected uint8 tiles, not {tiles.dtype}")
-
-
-def _estimate(
-    tiles: Array, convention: Convention, guards: Guards, backend: Backend
-) -> StainEstimate:
-    xp = namespace_of(tiles)
-    flat = xp.reshape(tiles, (tiles.shape[0], 3, -1))
-    grey = grey_levels(flat, backend.float_type(tiles))
-    return estimate_stains(optical_density(grey, convention), convention, guards)
-
-
-def _in_parts(work: Callable[[Array], tuple[Array, ...]], tiles: Array) -> list[Array]:
-    xp = namespace_of(tiles)
-    step = max(1, PIXELS_AT_ONCE // max(1, tiles.shape[2] * tiles.shape[3]))
-    parts = [work(tiles[start : start + step]) for start in range(0, max(1, len(tiles)), step)]
-    return [xp.concat(list(column), axis=0) for column in zip(*parts, strict=True)]
+        Raises:
+            InputError: If the file is none.
+        """
+        return StainReference.load(path)

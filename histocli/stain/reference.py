@@ -3,7 +3,9 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+from numpy.typing import NDArray
 
 from histocli.atomic_files import write_json
 from histocli.errors import InputError
@@ -24,6 +26,12 @@ class StainReference:
     stain_matrix: Rows
     maximum_concentrations: tuple[float, float]
     name: str = "fitted"
+
+    @classmethod
+    def of(cls, matrix: NDArray[Any], maxima: NDArray[Any], name: str = "fitted") -> Self:
+        """From a stain matrix ``(3, 2)`` and two maxima."""
+        red, green, blue = ((float(h), float(e)) for h, e in matrix)
+        return cls((red, green, blue), (float(maxima[0]), float(maxima[1])), name)
 
     def save(self, path: Path) -> None:
         """Write the reference as JSON."""

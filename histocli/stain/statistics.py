@@ -6,7 +6,9 @@ gives the same numbers whatever else is in its batch.
 
 import math
 
-from histocli.stain.arrays import Array, device_of, namespace_of
+from histocli.stain.arrays import Array, device_of, namespace_of, wide_float
+
+BLOCK_PX = 16384
 
 
 def masked_moments(values: Array, mask: Array) -> tuple[Array, Array, Array]:
@@ -21,14 +23,14 @@ def masked_moments(values: Array, mask: Array) -> tuple[Array, Array, Array]:
         zero where fewer than two pixels count.
     """
     xp = namespace_of(values, mask)
-    counted = xp.astype(mask, xp.float64)
-    count = xp.sum(counted, axis=-1)
-    channels = [xp.astype(values[:, channel, :], xp.float64) * counted for channel in range(3)]
+    counted = xp.astype(mask, wide_float(values))
+    count = _total(counted)
+    channels = [
+        xp.astype(values[:, channel, :], wide_float(values)) * counted for channel in range(3)
+    ]
     enough = xp.where(count >= 2, count, xp.full_like(count, math.inf))
-    mean = xp.stack([xp.sum(channel, axis=-1) / enough for channel in channels], axis=-1)
-    scatter = {
-        (i, j): xp.sum(channels[i] * channels[j], axis=-1) for i in range(3) for j in range(i, 3)
-    }
+    mean = xp.stack([_total(channel) / enough for channel in channels], axis=-1)
+    scatter = {(i, j): _total(channels[i] * channels[j]) for i in range(3) for j in range(i, 3)}
     rows = [
         xp.stack(
             [
@@ -60,7 +62,7 @@ def percentiles(values: Array, levels: tuple[float, ...], mask: Array | None = N
         counts = xp.sum(xp.astype(mask, xp.int64), axis=-1, keepdims=True)
         values = xp.where(mask, values, xp.full_like(values, math.inf))
     ordered = xp.sort(values, axis=-1)
-    last = xp.clip(xp.astype(counts, xp.float64) - 1, 0.0, None)
+    last = xp.clip(xp.astype(counts, wide_float(values)) - 1, 0.0, None)
     rank = last * xp.asarray(
         [level / 100 for level in levels], dtype=xp.float64, device=device_of(values)
     )
@@ -86,3 +88,15 @@ def combine_channels(matrices: Array, values: Array) -> Array:
             row = row + matrices[:, k, channel, None] * values[:, channel, :]
         rows.append(row)
     return xp.stack(rows, axis=1)
+
+
+def _total(values: Array) -> Array:
+    """Sum along the last axis, in blocks: a library may share out a single long row among threads."""
+    xp = namespace_of(values)
+    count, pixels = values.shape
+    whole = pixels // BLOCK_PX * BLOCK_PX
+    total = xp.sum(values[:, whole:], axis=-1)
+    if whole:
+        blocks = xp.reshape(values[:, :whole], (count, whole // BLOCK_PX, BLOCK_PX))
+        total = total + xp.sum(xp.sum(blocks, axis=-1), axis=-1)
+    return total

@@ -117,7 +117,13 @@ def _split_data(
 ) -> SplitData:
     if path.is_dir() and stain.method != "none":
         normalized = find_normalized(
-            source, indices, path, split, convention=stain.convention, reference=stain.reference
+            source,
+            indices,
+            path,
+            split,
+            method=stain.method,
+            convention=stain.convention,
+            reference=stain.reference,
         )
         if normalized is not None:
             say(f"reading {normalized.root}: it holds the {split} tiles, normalized as asked for")

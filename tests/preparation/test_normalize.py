@@ -140,10 +140,10 @@ def test_strict_and_hopeless_inputs(data: Path, tmp_path: Path) -> None:
 def test_reference_from_an_image_or_json(data: Path, tmp_path: Path) -> None:
     image = next((data / "train" / "tumor").glob("*.png"))
     shutil.copy(image, tmp_path / "reference.png")
-    fitted = make_normalizer("torchstain", "auto", tmp_path / "reference.png")
+    fitted = make_normalizer(reference=tmp_path / "reference.png")
     assert fitted.reference.name == "reference.png"
     fitted.reference.save(tmp_path / "reference.json")
-    assert make_normalizer("torchstain", "auto", tmp_path / "reference.json") == fitted
+    assert make_normalizer(reference=tmp_path / "reference.json") == fitted
     Image.new("RGB", (9, 9), "white").save(tmp_path / "white.png")
     with pytest.raises(InputError, match=r"white\.png: no usable stain"):
-        make_normalizer("torchstain", "auto", tmp_path / "white.png")
+        make_normalizer(reference=tmp_path / "white.png")

@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,24 +9,20 @@ import torchstain
 from numpy.typing import NDArray
 
 from histocli.data.layouts import open_source
-from histocli.data.phantom import PHANTOM_SCANNERS, PhantomKind, phantom_tile
+from histocli.data.phantom import PHANTOM_SCANNERS
 from histocli.errors import InputError, SettingsError
-from histocli.stain import MacenkoNormalizer, StainReference
+from histocli.stain import PUBLISHED_REFERENCE, MacenkoNormalizer, StainReference
+from histocli.stain.batches import StainImage
+from histocli.stain.conventions import CONVENTIONS
+from histocli.stain.normalizers import NORMALIZERS, find_normalizer
+from histocli.stain.status import Guards
 from tests.reference.macenko_float64 import normalized, stains_of
+from tests.stain.synthetic import HOPELESS, phantom_batch
 
 
 def degrees_between(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     cosine = (one * other).sum(axis=0) / np.linalg.norm(one, axis=0) / np.linalg.norm(other, axis=0)
     return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
-
-
-def phantom_batch(scanner: str, count: int = 12) -> NDArray[np.uint8]:
-    kinds: tuple[PhantomKind, PhantomKind] = ("normal", "tumor")
-    tiles = [
-        phantom_tile(kinds[i % 2], PHANTOM_SCANNERS[scanner], np.random.default_rng(i)).pixels
-        for i in range(count)
-    ]
-    return np.stack(tiles).transpose(0, 3, 1, 2).copy()
 
 
 @pytest.mark.parametrize("scanner", list(PHANTOM_SCANNERS))
@@ -108,38 +105,79 @@ def test_kind_and_layout_of_the_array_come_back() -> None:
     assert isinstance(MacenkoNormalizer().normalize(read_only).tiles, np.ndarray)
 
 
-HOPELESS = {
-    "white": np.full((3, 32, 32), 255, np.uint8),
-    "black": np.zeros((3, 32, 32), np.uint8),
-    "pink": np.broadcast_to(np.array([220, 150, 190], np.uint8)[:, None, None], (3, 32, 32)),
-    "one colour": np.broadcast_to(np.array([90, 60, 140], np.uint8)[:, None, None], (3, 32, 32)),
-    "grey noise": np.repeat(
-        np.random.default_rng(0).integers(0, 256, (1, 32, 32)).astype(np.uint8), 3, axis=0
-    ),
-    "one pixel": np.array([120, 60, 140], np.uint8).reshape(3, 1, 1),
-}
-
-
 @pytest.mark.parametrize("name", HOPELESS)
-@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("backend", ["numpy", "torch", "cpu"])
 def test_a_tile_without_usable_stain_comes_back_as_it_was(name: str, backend: str) -> None:
-    tile = HOPELESS[name][None]
-    result = MacenkoNormalizer(backend=backend).normalize(tile)
-    assert result.status[0] != "ok"
-    np.testing.assert_array_equal(result.tiles, tile)
+    tile, status = HOPELESS[name]
+    result = MacenkoNormalizer(backend=backend).normalize(tile[None])
+    assert result.status[0] == status
+    assert result.used[0] == "identity"
+    np.testing.assert_array_equal(result.tiles[0], tile)
     assert np.isnan(result.stain_matrices).all()
 
 
-def test_eight_tissue_pixels_are_too_few() -> None:
-    tile = np.full((1, 3, 64, 64), 245, np.uint8)
-    tile[0, :, 0, :8] = np.random.default_rng(0).integers(20, 120, (3, 8))
-    result = MacenkoNormalizer().normalize(tile)
-    assert result.status[0] == "low_tissue"
-    np.testing.assert_array_equal(result.tiles, tile)
+@pytest.mark.parametrize("method", NORMALIZERS)
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("image", ["normalized", "hematoxylin", "eosin"])
+def test_nothing_fails_and_glass_stays_glass(
+    method: str, convention: str, image: StainImage
+) -> None:
+    if method == "reinhard" and image != "normalized":
+        pytest.skip("Reinhard's method knows no stains")
+    normalizer = find_normalizer(method)(convention=convention)
+    tiles = [tile for tile, _ in HOPELESS.values()]
+    tiles += [saturated(), np.zeros((3, 7, 5), np.uint8), phantom_batch("beta", 1)[0]]
+    for tile in tiles:
+        result = normalizer.normalize(tile[None], image=image)
+        assert result.tiles.shape == tile[None].shape
+        known = result.used != "identity"
+        if method != "reinhard":
+            assert np.isfinite(result.stain_matrices[known]).all()
+        assert np.isfinite(result.tissue_fraction).all()
+        if result.status[0] == "blank":
+            np.testing.assert_array_equal(result.tiles[0], tile)
+
+
+def saturated() -> NDArray[np.uint8]:
+    """Half of the pixels black, half white, and every primary color."""
+    colors = np.array([[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+    return colors[np.random.default_rng(2).integers(0, 5, (40, 40))].transpose(2, 0, 1)
+
+
+def test_no_tile_is_nothing_to_do() -> None:
+    result = MacenkoNormalizer().normalize(np.zeros((0, 3, 9, 9), np.uint8))
+    assert result.tiles.shape == (0, 3, 9, 9)
+    assert result.status.shape == (0,)
+
+
+def test_a_stain_that_left_the_range_is_called_clipped() -> None:
+    tiles = phantom_batch("alpha", 2)
+    strong = replace(PUBLISHED_REFERENCE, maximum_concentrations=(20.0, 15.0))
+    result = MacenkoNormalizer(
+        reference=strong, guards=Guards(concentration_scale=50, doubtful_scale=40)
+    ).normalize(tiles)
+    assert (result.status == "clipped").all()
+    assert (result.used == "tile").all()
+    kept = MacenkoNormalizer(reference=strong).normalize(tiles)
+    assert (kept.status == "ill_conditioned").all()
+    assert (kept.used == "identity").all()
+
+
+def test_images_of_the_stains_add_up_to_the_normalized_tile() -> None:
+    tiles = phantom_batch("gamma", 3)
+    normalizer = MacenkoNormalizer(backend="numpy")
+    whole, hematoxylin, eosin = (
+        240.0 / np.clip(normalizer.normalize(tiles, image=image).tiles.astype(float), 1, None)
+        for image in ("normalized", "hematoxylin", "eosin")
+    )
+    product = hematoxylin * eosin
+    inside = (whole > 1.1) & (whole < 8)
+    assert np.abs(np.log(product[inside] / whole[inside])).mean() < 0.01
 
 
 def test_every_real_tile_is_finite_and_keeps_its_structure(pcam: Path) -> None:
     source = open_source(pcam / "valid")
+    used: list[str] = []
     for start in range(0, len(source.tiles), 250):
         chunk = range(start, min(start + 250, len(source.tiles)))
         tiles = np.stack([source.read(i) for i in chunk]).transpose(0, 3, 1, 2).copy()
@@ -148,7 +186,8 @@ def test_every_real_tile_is_finite_and_keeps_its_structure(pcam: Path) -> None:
         varies_after = result.tiles.reshape(len(tiles), -1).std(axis=1) > 0
         assert varies_after[varies_before].all()
         sound = np.asarray(result.tissue_fraction) >= 0.05
-        assert (result.status[sound] != "ok").mean() <= 0.01
+        used.extend(result.used[sound])
+    assert np.mean(np.array(used) != "tile") <= 0.002
 
 
 def test_fitting_takes_the_stain_of_an_image(tmp_path: Path) -> None:
@@ -181,15 +220,3 @@ def test_wrong_arrays_are_refused() -> None:
         MacenkoNormalizer().normalize(np.zeros((2, 3, 32, 32), np.float32))
     with pytest.raises(SettingsError, match="unknown stain backend"):
         MacenkoNormalizer(backend="jax").normalize(np.zeros((1, 3, 4, 4), np.uint8))
-
-
-@pytest.mark.gpu
-def test_cuda_equals_the_cpu_within_one_grey_level() -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    tiles = phantom_batch("alpha", 16)
-    on_cpu = MacenkoNormalizer().normalize(tiles)
-    on_gpu = MacenkoNormalizer().normalize(torch.from_numpy(tiles).cuda())
-    difference = np.abs(on_gpu.tiles.cpu().numpy().astype(int) - on_cpu.tiles.astype(int))
-    assert difference.max() <= 1
-    assert (on_gpu.status == on_cpu.status).all()
