@@ -17,7 +17,8 @@ from pydantic_settings import (
 
 PREFIX = "HISTO_"
 
-StainName = Literal["none", "macenko"]
+StainName = Literal["none", "macenko", "reinhard", "vahadane"]
+ConventionName = Literal["torchstain", "cucim", "tiatoolbox"]
 
 
 class Section(BaseModel):
@@ -53,14 +54,29 @@ class WritingSection(DeviceSection):
 class NormalizeSettings(WritingSection):
     """``[normalize]``."""
 
-    backend: Literal["auto", "numpy", "torch", "cupy"] = Field(
-        "auto", description="Array library of the stain core; auto is torch, CuPy on CuPy arrays."
+    method: Literal["macenko", "reinhard", "vahadane"] = Field(
+        "macenko", description="Macenko, Reinhard (colors only) or Vahadane (slower, sparse)."
     )
-    convention: Literal["torchstain"] = Field(
-        "torchstain", description="Whose Macenko constants to follow."
+    backend: Literal["auto", "cpu", "cuda", "torch", "numpy"] = Field(
+        "auto",
+        description="Body of the stain core; auto takes the fused one for the device.",
+    )
+    convention: ConventionName = Field(
+        "torchstain", description="Whose constants to follow."
     )
     reference: Path | None = Field(
         None, description="Image or saved JSON to normalize to; the published reference if not set."
+    )
+    fit: bool = Field(
+        False,
+        description="Normalize to the typical stain of SOURCE itself; saved as reference.json.",
+    )
+    image: Literal["normalized", "hematoxylin", "eosin"] = Field(
+        "normalized", description="What to write: the normalized tile, or one stain alone."
+    )
+    context: str = Field(
+        "tile",
+        description="Whose stain estimate is used, the first usable: tile, group, dataset.",
     )
     batch_size: int = Field(128, ge=1, description="Tiles per batch.")
 
@@ -83,6 +99,15 @@ class TrainSettings(DeviceSection):
     )
     stain: StainName = Field(
         "none", description="Stain normalization inside the model; saved in the checkpoint."
+    )
+    stain_convention: ConventionName = Field(
+        "torchstain", description="Whose constants the stain normalization follows."
+    )
+    stain_augmentation: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Strength of hematoxylin and eosin, each changed by up to this share in training.",
     )
     input_size_px: int | None = Field(
         None, ge=32, description="Side that tiles are resized to; the architecture's if not set."
@@ -195,6 +220,36 @@ class DemoSettings(Section):
     overwrite: bool = Field(False, description="Write into a folder that is not empty.")
 
 
+class DataDescribeSettings(Section):
+    """``[data_describe]``."""
+
+    layout: str | None = Field(None, description="Force a layout; recognised if not set.")
+    sample: int = Field(
+        500, ge=1, description="Tiles to decode for sizes and damage, drawn evenly."
+    )
+    workers: int | None = Field(None, ge=1, description="Decoding threads; one a core if not set.")
+
+
+class DataIndexSettings(Section):
+    """``[data_index]``."""
+
+    layout: str | None = Field(None, description="Force a layout; recognised if not set.")
+    output: Path | None = Field(None, description="Index to write; SOURCE-index.csv if not set.")
+    verify: bool = Field(False, description="Write nothing; name what changed since the index.")
+    without_pixels: bool = Field(False, description="Hash the files only, decode no tile.")
+    overwrite: bool = Field(False, description="Replace the index.")
+    workers: int | None = Field(None, ge=1, description="Threads; one a core if not set.")
+
+
+class DataFetchSettings(Section):
+    """``[data_fetch]``."""
+
+    output: Path | None = Field(None, description="Folder to fetch to; data/NAME if not set.")
+    mirror: str | None = Field(
+        None, description="Address to fetch from in place of the publisher's."
+    )
+
+
 class HistoSettings(BaseSettings):
     """All sections; a command receives its own, never this object."""
 
@@ -210,6 +265,9 @@ class HistoSettings(BaseSettings):
     explain: ExplainSettings = ExplainSettings()
     report: ReportSettings = ReportSettings()
     demo: DemoSettings = DemoSettings()
+    data_describe: DataDescribeSettings = DataDescribeSettings()
+    data_index: DataIndexSettings = DataIndexSettings()
+    data_fetch: DataFetchSettings = DataFetchSettings()
 
     @classmethod
     def settings_customise_sources(

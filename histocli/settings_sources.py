@@ -116,7 +116,7 @@ def _describe(error: ValidationError) -> str:
 
 
 # Belong to one call, not to a file.
-PER_CALL = ("quiet", "verbose", "json_output", "overwrite", "dry_run", "resume")
+PER_CALL = ("quiet", "verbose", "json_output", "overwrite", "dry_run", "resume", "verify")
 
 
 def to_toml(settings: HistoSettings) -> str:

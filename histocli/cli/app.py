@@ -6,6 +6,7 @@ import typer
 
 from histocli import __version__
 from histocli.cli.config import config
+from histocli.cli.data import data
 from histocli.cli.demo import demo
 from histocli.cli.evaluate import evaluate
 from histocli.cli.explain import explain
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.command(rich_help_panel=DATA_PANEL)(normalize)
 app.command(rich_help_panel=DATA_PANEL)(qc)
+app.add_typer(data, name="data", rich_help_panel=DATA_PANEL)
 app.command(rich_help_panel=MODEL_PANEL)(train)
 app.command(rich_help_panel=MODEL_PANEL)(predict)
 app.command(rich_help_panel=RESULT_PANEL)(evaluate)

@@ -77,7 +77,9 @@ class Terminal:
                 self.out.print(block)
 
     @contextmanager
-    def progress(self, stage: str, total: int) -> Iterator[Callable[[int], None]]:
+    def progress(
+        self, stage: str, total: int, unit: str = "tiles"
+    ) -> Iterator[Callable[[int], None]]:
         """A bar with rate and time left; lines now and then where there is no terminal."""
         if self.quiet:
             yield lambda _: None
@@ -93,9 +95,9 @@ class Terminal:
                 task = bar.add_task(stage, total=total)
                 yield lambda done: bar.advance(task, done)
         else:
-            yield self._lines(stage, total)
+            yield self._lines(stage, total, unit)
 
-    def _lines(self, stage: str, total: int) -> Callable[[int], None]:
+    def _lines(self, stage: str, total: int, unit: str) -> Callable[[int], None]:
         started = last = time.monotonic()
         done = 0
 
@@ -107,7 +109,7 @@ class Terminal:
                 last = now
                 left = (now - started) / done * (total - done)
                 rate = done / (now - started)
-                self.say(f"{stage}: {done} of {total}, {rate:,.0f} tiles/s, {left:.0f} s left")
+                self.say(f"{stage}: {done} of {total}, {rate:,.0f} {unit}/s, {left:.0f} s left")
 
         return advance
 
@@ -135,10 +137,10 @@ class Stages:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def begin(self, stage: str, tiles: int) -> Callable[[int], None]:
-        """Begin a stage of so many tiles."""
+    def begin(self, stage: str, total: int, unit: str = "tiles") -> Callable[[int], None]:
+        """Begin a stage of so many tiles, or of another unit."""
         self.close()
-        return self._stage.enter_context(self.terminal.progress(stage, tiles))
+        return self._stage.enter_context(self.terminal.progress(stage, total, unit))
 
     def close(self) -> None:
         """End the stage under way."""

@@ -33,8 +33,11 @@ def is_image_name(name: str) -> bool:
 def decode_image(content: bytes, name: Path | str) -> NDArray[np.uint8]:
     """Decode to uint8 RGB, shape ``(H, W, 3)``.
 
-    Transparent pixels are composed onto white (glass); grey and palette images are expanded; 16 bits
-    are reduced to 8 by dropping the low byte.
+    What is not 8-bit RGB is converted: transparent pixels are composed onto white (glass); grey, black
+    and white, and palette images are expanded; CMYK and YCbCr are converted without a profile; 16 bits
+    (grey in PNG and TIFF, color in PNG) are reduced to 8 by dropping the low byte. Of several pages the
+    first is read. Orientation tags and color profiles are not applied: they would change pixels that the
+    label was given for. Color with 16 bits in TIFF, and floating point, are refused.
 
     Raises:
         UnreadableTileError: Whatever is wrong with the content.
@@ -121,6 +124,10 @@ def _reason(content: bytes, error: Exception) -> str:
     if not content:
         return "the file is empty"
     text = str(error).replace("<_io.BytesIO object at 0x", "file ").split("\n")[0]
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return (
+            "larger than the limit against decompression bombs; if it is a slide, cut it into tiles"
+        )
     if "cannot identify image file" in text:
-        return "not an image that we read (PNG, JPEG, TIFF, BMP, WebP)"
+        return "not an image that we read (PNG, JPEG, TIFF, BMP, WebP; 8 bits, or 16 bits grey)"
     return text or type(error).__name__

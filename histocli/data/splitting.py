@@ -23,7 +23,8 @@ def split_tiles(tiles: Sequence[Tile], seed: int) -> list[Tile]:
         InputError: If a class has too few groups to be split.
     """
     result = [replace(tile, split=tile.split or "train") for tile in tiles]
-    stated = {tile.split for tile in tiles}
+    # A test set without labels, as competitions have it, is none that could be evaluated.
+    stated = {tile.split for tile in tiles if tile.label is not None}
     # Stated splits without test stay without: a user who divides the data decides what is test.
     missing = [name for name in ("test", "valid") if name not in stated]
     if {"train", "valid"} <= stated or {"train", "test"} <= stated:

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from histocli.errors import UnreadableTileError
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
@@ -19,6 +21,7 @@ SPLIT_ALIASES: Mapping[str, Split] = {
     "validation": "valid",
     "test": "test",
 }
+HASHED_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class Tile:
     """One row of the table of tiles.
 
     Attributes:
-        id: POSIX path relative to the source, extension kept.
+        id: POSIX path relative to the source, extension kept; ``archive.zip#member`` or ``file.h5#row``
+            where a file holds many.
         label: Class name.
         group: Patient, slide or whatever must not be torn apart by a split.
         split: train, valid or test.
@@ -66,7 +70,7 @@ class TileSource(Protocol):
 
     @property
     def tiles(self) -> Sequence[Tile]:
-        """The table, sorted by id."""
+        """The table, sorted by id; rows of one file in their order there."""
 
     def read(self, index: int) -> NDArray[np.uint8]:
         """Decode one tile to uint8 RGB, shape ``(H, W, 3)``.
@@ -81,6 +85,19 @@ class TileSource(Protocol):
         Raises:
             UnreadableTileError: If there is nothing to read.
         """
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """A source that can say what it is made of, beside its tiles."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """Files that hold many tiles, and tables: all that was read and is no tile itself."""
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What is wrong, but does not keep the tiles from being read."""
 
 
 def class_names(tiles: Sequence[Tile]) -> list[str]:
@@ -101,12 +118,14 @@ def content_hash(source: TileSource, indices: Sequence[int]) -> str:
         name = rest if rest and first.lower() in SPLIT_ALIASES else name
         try:
             digest = hashlib.sha256(source.read_bytes(index)).hexdigest()
-        except OSError as error:
+        except (OSError, UnreadableTileError) as error:
             digest = f"unreadable: {type(error).__name__}"
         return f"{digest}  {name}\n"
 
     with ThreadPoolExecutor() as pool:
-        lines = sorted(pool.map(line, indices))
+        # By chunks: a task waiting for each of a million tiles would take a gigabyte.
+        chunks = in_chunks(indices, HASHED_AT_ONCE)
+        lines = sorted(found for chunk in chunks for found in pool.map(line, chunk))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -12,15 +12,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from histocli.stain.augmentation import DRAWS as STAIN_DRAWS
+from histocli.stain.augmentation import StainAugmentation
+
 # Numbers drawn for each tile: orientation, brightness, contrast, saturation, three channels.
 DRAWS = 7
 
 
-def draw_numbers(seed: int, epoch: int, tile_ids: Sequence[str]) -> NDArray[np.float64]:
-    """Uniform numbers in [0, 1), shape ``(N, DRAWS)``, that belong to each tile and epoch."""
+def draw_numbers(
+    seed: int, epoch: int, tile_ids: Sequence[str], purpose: str = ""
+) -> NDArray[np.float64]:
+    """Uniform numbers in [0, 1), shape ``(N, DRAWS)``, that belong to each tile, epoch and purpose."""
     rows = []
     for tile in tile_ids:
-        digest = hashlib.sha256(f"{seed}/{epoch}/{tile}".encode()).digest()
+        digest = hashlib.sha256(f"{purpose}{seed}/{epoch}/{tile}".encode()).digest()
         rows.append(np.frombuffer(digest[: 4 * DRAWS], "<u4") / 2.0**32)
     return np.array(rows, np.float64).reshape(len(rows), DRAWS)
 
@@ -43,6 +48,19 @@ def augment(tiles: Tensor, numbers: NDArray[np.float64], color_jitter: float) ->
     tinted = _saturate(tinted, factors[:, 2])
     channels = 1 + 0.5 * color_jitter * spread[:, 3:6]
     return (tinted * (factors[:, 0, None] * channels)[:, :, None, None]).clamp(0, 1)
+
+
+def restain(tiles: Tensor, numbers: NDArray[np.float64], strength: float) -> Tensor:
+    """Change the strength of hematoxylin and of eosin, each by up to a share; see ``StainAugmentation``.
+
+    Args:
+        tiles: In [0, 1].
+        numbers: From ``draw_numbers`` for a purpose of their own.
+        strength: Largest share; shifts are a quarter of it.
+    """
+    augmentation = StainAugmentation(strength, strength / 4, p=1.0)
+    changed: Tensor = augmentation(tiles, torch.from_numpy(numbers[:, : 1 + STAIN_DRAWS]))
+    return changed
 
 
 def d4_views(tiles: Tensor) -> list[Tensor]:

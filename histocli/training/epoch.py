@@ -12,7 +12,7 @@ from torch.nn import functional
 from histocli.data.tiles import TileBatch
 from histocli.errors import HistoError
 from histocli.models.classifier import TileClassifier
-from histocli.training.augmentation import augment, d4_views, draw_numbers
+from histocli.training.augmentation import augment, d4_views, draw_numbers, restain
 from histocli.training.optimization import Optimization
 
 NO_LABEL = -1
@@ -25,6 +25,7 @@ class Augmentation:
     seed: int
     epoch: int
     color_jitter: float
+    stain: float
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,9 @@ def run_epoch(
                 if augmentation is not None:
                     names = [tile_ids[index] for index in batch.indices]
                     numbers = draw_numbers(augmentation.seed, augmentation.epoch, names)
+                    if augmentation.stain:
+                        drawn = draw_numbers(augmentation.seed, augmentation.epoch, names, "stain")
+                        prepared = restain(prepared, drawn, augmentation.stain)
                     prepared = augment(prepared, numbers, augmentation.color_jitter)
             views = d4_views(prepared) if settings.views == "d4" else [prepared]
             logits = [model.classify(view).float() for view in views]

@@ -179,7 +179,9 @@ class _Fitting:
                 progress=self.monitor.begin(stage, len(order)),
             ),
             optimization=self.optimization,
-            augmentation=Augmentation(self.options.seed, epoch, self.plan.color_jitter),
+            augmentation=Augmentation(
+                self.options.seed, epoch, self.plan.color_jitter, self.plan.stain_augmentation
+            ),
         )
 
     def _validate(

@@ -16,6 +16,8 @@ class TrainingPlan:
     arch: str
     weights: str
     stain: str
+    stain_convention: str
+    stain_augmentation: float
     input_size_px: int | None
     epochs: int | None
     batch_size: int

@@ -48,7 +48,7 @@ def make_model(
         classes=data.classes,
         positive_class=positive_class(data.classes, plan.positive_class),
         preprocessing=PreprocessingConstants.of(architecture, plan.input_size_px),
-        stain=StainChoice(plan.stain),
+        stain=StainChoice(plan.stain, plan.stain_convention),
         test_time_augmentation=plan.test_time_augmentation,
         trained_on_normalized=normalized,
     )

@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +60,49 @@ def test_reasons_say_what_is_wrong(tmp_path: Path) -> None:
     floating = Image.new("F", (2, 2))
     with pytest.raises(UnreadableTileError, match="pixel type 'F'"):
         decode_image(encoded(floating, "TIFF"), "x")
+
+
+@pytest.mark.parametrize("side", [10_000, 14_000])
+def test_beyond_pillows_own_limit_the_message_is_as_clear(side: int) -> None:
+    huge = encoded(Image.new("1", (side, side)), "PNG")
+    with pytest.raises(UnreadableTileError, match="decompression bombs"):
+        decode_image(huge, "x")
+
+
+@pytest.mark.parametrize(("color_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_sixteen_bits_in_png_lose_their_low_byte(color_type: int, channels: int) -> None:
+    content = png_of_sixteen_bits(color_type, [0xFEDC] * channels)
+    # Nearly opaque, where there is an alpha channel: 0xFE over white.
+    expected = 0xFE if channels in (1, 3) else round((0xFE * 0xFE + 255 * 1) / 255)
+    assert decode_image(content, "x")[0, 0].tolist() == pytest.approx([expected] * 3, abs=1)
+
+
+def png_of_sixteen_bits(color_type: int, values: list[int]) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    header = struct.pack(">IIBBBBB", 1, 1, 16, color_type, 0, 0, 0)
+    line = b"\0" + struct.pack(f">{len(values)}H", *values)
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(line)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def test_of_several_pages_the_first_is_read_and_no_tag_turns_it(tmp_path: Path) -> None:
+    pages = [Image.fromarray(PIXELS), Image.new("RGB", (24, 32))]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), PIXELS)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(PIXELS).save(tmp_path / "a.png", exif=turned)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), PIXELS)
+
+
+def test_gray_with_alpha_and_cmyk_become_rgb() -> None:
+    gray = Image.new("LA", (1, 1), (0, 0))
+    assert decode_image(encoded(gray, "PNG"), "t")[0, 0].tolist() == [255, 255, 255]
+    ink = Image.new("CMYK", (1, 1), (255, 0, 0, 0))
+    assert decode_image(encoded(ink, "TIFF"), "t")[0, 0].tolist() == [0, 255, 255]
 
 
 def test_a_slide_or_a_bomb_is_refused_from_its_header() -> None:

@@ -38,6 +38,17 @@ def test_what_lies_beside_the_splits_is_not_data(tmp_path: Path) -> None:
     assert [tile.id for tile in open_source(tmp_path).tiles] == ["train/tumor/a.png"]
 
 
+def test_what_a_command_wrote_is_data_only_when_named(tmp_path: Path) -> None:
+    write_image(tmp_path / "tumor" / "a.png")
+    write_image(tmp_path / "tumor-qc" / "contact_sheet.png")
+    (tmp_path / "tumor-qc" / "run.json").write_text("{}")
+    assert [tile.id for tile in open_source(tmp_path).tiles] == ["tumor/a.png"]
+    assert open_source(tmp_path / "tumor-qc").tiles[0].id == "contact_sheet.png"
+    write_image(tmp_path / "moved" / "train" / "tumor" / "a.png")
+    (tmp_path / "moved" / "train" / "run.json").write_text("{}")
+    assert len(open_source(tmp_path / "moved").tiles) == 1
+
+
 def test_class_folders_without_splits_have_none(tmp_path: Path) -> None:
     write_image(tmp_path / "stroma" / "deep" / "a.png")
     write_image(tmp_path / "tumor" / "b.TIF")

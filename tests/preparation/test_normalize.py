@@ -1,20 +1,25 @@
 import csv
+import json
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from histocli.cli.app import app
 from histocli.data.layouts import open_source
-from histocli.data.phantom import write_phantom
+from histocli.data.phantom import PHANTOM_SCANNERS, write_phantom
 from histocli.data.tiles import content_hash
 from histocli.errors import InputError, SettingsError, SkippedInputsError
 from histocli.preparation.normalize import JOURNAL_NAME, NormalizeResult, normalize_tiles
 from histocli.preparation.setup import make_normalizer, make_record
 from histocli.run_record import RunRecord
 from histocli.stain import MacenkoNormalizer
+from histocli.stain.normalizers import NORMALIZERS, find_normalizer
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +152,112 @@ def test_reference_from_an_image_or_json(data: Path, tmp_path: Path) -> None:
     Image.new("RGB", (9, 9), "white").save(tmp_path / "white.png")
     with pytest.raises(InputError, match=r"white\.png: no usable stain"):
         make_normalizer(reference=tmp_path / "white.png")
+
+
+def histo_normalize(*arguments: object) -> dict[str, Any]:
+    """Run the command in this process; its facts."""
+    result = CliRunner().invoke(app, ["normalize", *map(str, arguments), "--json", "--quiet"])
+    assert result.exit_code == 0, result.output
+    facts: dict[str, Any] = json.loads(result.stdout)
+    return facts
+
+
+def with_a_pale_tile(data: Path, folder: Path) -> Path:
+    """The phantom with groups, and one tile of hardly any tissue in a known group."""
+    shutil.copytree(data / "valid", folder)
+    pale = np.full((96, 96, 3), 245, np.uint8)
+    pale[:1, :30] = (110, 60, 140)
+    name = next((folder / "tumor").glob("*.png"))
+    Image.fromarray(pale).save(name)
+    return name
+
+
+def test_the_context_serves_tiles_that_have_no_stain_of_their_own(
+    data: Path, tmp_path: Path
+) -> None:
+    pale = with_a_pale_tile(data, tmp_path / "in")
+    alone = histo_normalize(tmp_path / "in", "--output", tmp_path / "alone")
+    assert alone["by_estimate"]["identity"] == 1
+    served = histo_normalize(
+        tmp_path / "in", "--output", tmp_path / "served", "--context", "tile,group,dataset"
+    )
+    assert "identity" not in served["by_estimate"]
+    assert sum(served["by_estimate"].values()) == served["tiles"]
+    relative = pale.relative_to(tmp_path / "in")
+    before, kept, changed = (
+        np.asarray(Image.open(folder / relative))
+        for folder in (tmp_path / "in", tmp_path / "alone", tmp_path / "served")
+    )
+    np.testing.assert_array_equal(kept, before)
+    assert (changed != before).any()
+    context = json.loads((tmp_path / "served" / "stain_context.json").read_text())
+    assert context["estimated"] == served["tiles"] - 1
+    assert RunRecord.read(tmp_path / "served").settings["context"] == "tile,group,dataset"
+
+
+def test_a_reference_fitted_on_a_folder_is_reused(data: Path, tmp_path: Path) -> None:
+    histo_normalize(data / "valid", "--output", tmp_path / "fitted", "--fit")
+    reference = tmp_path / "fitted" / "reference.json"
+    histo_normalize(data / "valid", "--output", tmp_path / "reused", "--reference", reference)
+    first, second = (
+        {name: content for name, content in tree(tmp_path / folder).items() if ".png" in name}
+        for folder in ("fitted", "reused")
+    )
+    assert first == second
+    # The typical stain of a data set is near that of the scanner which made most of it.
+    fitted = np.array(json.loads(reference.read_text())["stain_matrix"])
+    near = [
+        np.abs(np.array(scanner.stain_matrix) - fitted).max()
+        for scanner in PHANTOM_SCANNERS.values()
+    ]
+    assert min(near) < 0.15
+    refused = CliRunner().invoke(
+        app, ["normalize", str(data), "--fit", "--reference", str(reference)]
+    )
+    assert refused.exit_code == 2
+
+
+def test_the_table_may_name_a_reference_for_each_tile(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    names = sorted((data / "train" / "tumor").glob("*.png"))[:3]
+    for name in names:
+        shutil.copy(name, folder / name.name)
+    other = MacenkoNormalizer().fit(
+        np.asarray(Image.open(names[2]).convert("RGB")).transpose(2, 0, 1)
+    )
+    other.reference.save(folder / "scanner.json")
+    rows = [f"{names[0].name},a,", f"{names[1].name},a,scanner.json", f"{names[2].name},b,"]
+    (folder / "labels.csv").write_text("tile,label,stain_reference\n" + "\n".join(rows) + "\n")
+    histo_normalize(folder, "--output", tmp_path / "out")
+    for index, normalizer in ((0, MacenkoNormalizer()), (1, other)):
+        raw = np.asarray(Image.open(folder / names[index].name).convert("RGB"))
+        expected = normalizer.normalize(raw.transpose(2, 0, 1)[None]).tiles[0]
+        written = np.asarray(Image.open(tmp_path / "out" / names[index].name))
+        np.testing.assert_array_equal(written, expected.transpose(1, 2, 0))
+    (folder / "scanner.json").write_text("{}")
+    refused = CliRunner().invoke(app, ["normalize", str(folder), "--output", str(tmp_path / "x")])
+    assert refused.exit_code == 3
+    assert "scanner.json" in refused.output
+
+
+@pytest.mark.parametrize("method", NORMALIZERS)
+def test_every_method_writes_what_its_normalizer_gives(
+    data: Path, tmp_path: Path, method: str
+) -> None:
+    facts = histo_normalize(data / "valid", "--output", tmp_path / "out", "--method", method)
+    assert facts["tiles"] > 0
+    name = next((data / "valid" / "normal").glob("*.png"))
+    raw = np.asarray(Image.open(name).convert("RGB")).transpose(2, 0, 1)
+    expected = find_normalizer(method)().normalize(raw[None]).tiles[0].transpose(1, 2, 0)
+    written = np.asarray(Image.open(tmp_path / "out" / "normal" / name.name))
+    np.testing.assert_array_equal(written, expected)
+
+
+def test_images_of_one_stain_are_written_beside(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data / "valid", tmp_path / "valid")
+    facts = histo_normalize(tmp_path / "valid", "--image", "hematoxylin")
+    assert facts["output"].endswith("valid-hematoxylin")
+    pixels = np.asarray(Image.open(next(Path(facts["output"]).rglob("*.png")))).astype(float)
+    # Hematoxylin alone is blue: red is absorbed most of all but green.
+    assert pixels[..., 2].mean() > pixels[..., 0].mean() > 0

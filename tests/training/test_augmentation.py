@@ -1,7 +1,8 @@
 import numpy as np
 import torch
 
-from histocli.training.augmentation import augment, d4_views, draw_numbers
+from histocli.training.augmentation import augment, d4_views, draw_numbers, restain
+from tests.stain.synthetic import phantom_batch
 
 
 def test_numbers_belong_to_the_tile_whatever_its_batch() -> None:
@@ -39,6 +40,17 @@ def test_jitter_stays_in_range_and_differs_between_tiles() -> None:
     assert changed.min() >= 0
     assert changed.max() <= 1
     assert len(torch.unique(changed.mean(dim=(1, 2, 3)))) == 8
+
+
+def test_a_tile_is_restained_the_same_way_whatever_its_batch() -> None:
+    tiles = torch.from_numpy(phantom_batch("alpha", 3)).float() / 255
+    numbers = draw_numbers(0, 1, ["a", "b", "c"], "stain")
+    together = restain(tiles, numbers, 0.3)
+    torch.testing.assert_close(
+        together[1:2], restain(tiles[1:2], numbers[1:2], 0.3), atol=0, rtol=0
+    )
+    assert ((together - tiles).abs().mean(dim=(1, 2, 3)) > 0.005).all()
+    assert not np.array_equal(numbers, draw_numbers(0, 1, ["a", "b", "c"]))
 
 
 def test_tiles_that_are_not_square_keep_their_shape() -> None:

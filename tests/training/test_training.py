@@ -16,6 +16,7 @@ from histocli.preparation.normalize import normalize_tiles
 from histocli.preparation.setup import make_record
 from histocli.run_record import RunRecord
 from histocli.stain import MacenkoNormalizer
+from histocli.stain.normalizers import NORMALIZERS, find_normalizer
 from histocli.training.fit import macro_auroc, shuffled
 from histocli.training.setup import positive_class
 from histocli.training.use import UseSettings, predict_source, predict_split
@@ -98,8 +99,8 @@ def test_resuming_refuses_another_option_and_an_ended_run(train: Train) -> None:
 
 
 def test_every_prediction_path_sees_what_training_saw(train: Train, phantom: Path) -> None:
-    for stain in ("none", "macenko"):
-        run = train(stain, stain=stain, epochs=1).run
+    for stain in ("none", *NORMALIZERS):
+        run = train(stain, stain=stain, epochs=1, stain_augmentation=0.2).run
         model, card = load_model(run)
         assert card.stain.method == stain
         source = open_source(phantom / "valid")
@@ -109,7 +110,7 @@ def test_every_prediction_path_sees_what_training_saw(train: Train, phantom: Pat
         table = run / "p.csv"
         predict_source(run, phantom / "valid", table, USE, begin)
         np.testing.assert_allclose(Predictions.read(table).probabilities[:8], direct, atol=1e-5)
-        normalized = MacenkoNormalizer().normalize(tiles).tiles if stain == "macenko" else tiles
+        normalized = tiles if stain == "none" else find_normalizer(stain)().normalize(tiles).tiles
         with torch.inference_mode():
             prepared = model.prepare(torch.from_numpy(normalized), already_normalized=True)
             from_files = model.classify(prepared).softmax(1).numpy()

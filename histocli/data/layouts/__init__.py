@@ -7,26 +7,38 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from histocli.data.layouts.class_folders import open_class_folders
+from histocli.data.layouts.huggingface import open_huggingface
 from histocli.data.layouts.images import open_images
+from histocli.data.layouts.kaggle import open_kaggle
 from histocli.data.layouts.manifest import open_manifest
+from histocli.data.layouts.medmnist import open_medmnist
+from histocli.data.layouts.patchcamelyon import open_patchcamelyon
+from histocli.data.layouts.zip_archive import open_zip
 from histocli.data.tiles import TileSource
 from histocli.errors import InputError, SettingsError
 
 Layout = Callable[[Path], TileSource | None]
 
-# In the order of asking: the first that recognises the path opens it.
+# In the order of asking: the first that recognises the path opens it. Those that know their files by
+# name go before those that take any image.
 LAYOUTS: Mapping[str, Layout] = {
+    "kaggle": open_kaggle,
+    "patchcamelyon": open_patchcamelyon,
+    "zip": open_zip,
     "class-folders": open_class_folders,
     "manifest": open_manifest,
+    "medmnist": open_medmnist,
+    "huggingface": open_huggingface,
     "images": open_images,
 }
+CONTAINERS = ("*.zip", "*.npz", "*.h5", "*.h5.gz", "*.hdf5", "*.parquet")
 
 
 def open_source(path: Path, layout: str | None = None) -> TileSource:
     """Open whatever data set lies at ``path``.
 
     Args:
-        path: A folder, a table or an image.
+        path: A folder, a table, an archive, a file of arrays or an image.
         layout: A key of ``LAYOUTS`` to force one.
 
     Raises:
@@ -45,5 +57,14 @@ def open_source(path: Path, layout: str | None = None) -> TileSource:
     wanted = f" as {layout}" if layout else ""
     raise InputError(
         f"{path}: no tiles found{wanted}; expected class folders of images (optionally inside train, "
-        "valid and test), a labels.csv or manifest.csv with a tile column, or images"
+        "valid and test), a labels.csv or manifest.csv with a tile column, images, or a zip, HDF5, NPZ "
+        f"or parquet file of tiles{_hint(path)}"
     )
+
+
+def _hint(path: Path) -> str:
+    """The files in a folder that might be meant."""
+    if not path.is_dir():
+        return ""
+    found = sorted(file.name for pattern in CONTAINERS for file in path.glob(pattern))
+    return f"; it holds {', '.join(found[:3])}: name the file itself" if found else ""

@@ -1,5 +1,6 @@
 """Folders named after classes, with or without train, valid and test above them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +20,27 @@ def open_class_folders(path: Path) -> ImageFileSource | None:
     names = [
         f"{folder.name}/{name}" for folder in split_folders for name in find_images(folder)
     ] or list(find_images(path))
-    tiles = [_tile_of(name) for name in names]
-    rows = _rows_of_table(path)
-    tiles = [_joined(tile, rows.get(tile.id)) for tile in tiles]
-    if not tiles or not any(tile.label for tile in tiles) or _is_a_manifest(tiles, rows):
+    table, rows = _rows_of_table(path)
+    tiles = class_folder_tiles(names, rows)
+    if tiles is None:
         return None
-    return ImageFileSource(path, "class-folders", sorted(tiles, key=lambda t: t.id), path)
+    tables = [] if table is None else [table]
+    return ImageFileSource(path, "class-folders", tiles, path, tables=tables)
+
+
+def class_folder_tiles(names: Sequence[str], rows: Mapping[str, Tile]) -> list[Tile] | None:
+    """Tiles of images in class folders, sorted; None if the folders are not classes.
+
+    Args:
+        names: POSIX paths of the images.
+        rows: What a table beside them says, by the same paths.
+    """
+    inside_splits = [name for name in names if "/" in name and _split_of(name.split("/")[0])]
+    in_folders = [_tile_of(name) for name in inside_splits or names]
+    tiles = [_joined(tile, rows.get(tile.id)) for tile in in_folders]
+    if not any(tile.label for tile in in_folders) or _is_a_manifest(tiles, rows):
+        return None
+    return sorted(tiles, key=lambda tile: tile.id)
 
 
 def _split_of(name: str) -> str | None:
@@ -48,22 +64,22 @@ def _joined(tile: Tile, row: Tile | None) -> Tile:
     return replace(tile, label=label, group=row.group, split=tile.split or row.split, extra=extra)
 
 
-def _rows_of_table(folder: Path) -> dict[str, Tile]:
-    """Rows by tile id; a split's folder finds its part of the table one folder up."""
+def _rows_of_table(folder: Path) -> tuple[Path | None, dict[str, Tile]]:
+    """Table and rows by tile id; a split's folder finds its part of the table one folder up."""
     table = find_table(folder)
     if table is not None:
-        return {row.id: row for row in read_table(table)}
+        return table, {row.id: row for row in read_table(table)}
     if _split_of(folder.name) and (table := find_table(folder.parent)):
         prefix = f"{folder.name}/"
-        return {
+        return table, {
             row.id.removeprefix(prefix): replace(row, id=row.id.removeprefix(prefix))
             for row in read_table(table)
             if row.id.startswith(prefix)
         }
-    return {}
+    return None, {}
 
 
-def _is_a_manifest(tiles: list[Tile], rows: dict[str, Tile]) -> bool:
+def _is_a_manifest(tiles: Sequence[Tile], rows: Mapping[str, Tile]) -> bool:
     """A table whose labels are not the folders' names means that the folders are not classes."""
     labelled = [tile for tile in tiles if tile.id in rows and rows[tile.id].label]
     others = ("class_name", "class", "label")

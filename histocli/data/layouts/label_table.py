@@ -1,8 +1,10 @@
 """Read ``labels.csv``, ``manifest.csv`` or a parquet file: tile, label, group, split."""
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
 
 from histocli.data.tiles import SPLIT_ALIASES, Split, Tile
 from histocli.errors import InputError
@@ -15,6 +17,7 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "group": ("group", "patient", "slide", "wsi", "case", "source_image_group"),
     "split": ("split", "suggested_split"),
 }
+Row = Mapping[str, str]
 
 
 def find_table(folder: Path) -> Path | None:
@@ -28,7 +31,11 @@ def find_table(folder: Path) -> Path | None:
 
 def table_columns(path: Path) -> dict[str, str]:
     """Which column of a table holds the tile, label, group and split."""
-    header = _header(path)
+    return known_columns(_header(path))
+
+
+def known_columns(header: Sequence[str]) -> dict[str, str]:
+    """Which of the columns hold the tile, label, group and split."""
     lowered = {name.lower().strip(): name for name in header}
     return {
         wanted: lowered[alias]
@@ -44,55 +51,85 @@ def read_table(path: Path) -> list[Tile]:
     Raises:
         InputError: On a missing column, an unknown split, an absolute or climbing path, a tile named twice.
     """
-    columns = table_columns(path)
-    if "tile" not in columns:
-        raise InputError(f"{path}: no tile column; name one of {', '.join(ALIASES['tile'])}")
-    tiles: dict[str, Tile] = {}
-    for number, row in enumerate(read_rows(path), start=2):
-        tile = _row_to_tile(row, columns, f"{path}: line {number}")
-        if tile.id in tiles:
-            raise InputError(f"{path}: line {number}: {tile.id} is named a second time")
-        tiles[tile.id] = tile
-    return list(tiles.values())
+    return rows_to_tiles(read_rows(path), table_columns(path), path)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
     """Rows of a CSV or parquet table, every cell as text."""
-    if path.suffix == ".parquet":
-        return [{k: "" if v is None else str(v) for k, v in row.items()} for row in _parquet(path)]
+    return parse_rows(_content(path), path)
+
+
+def parse_rows(content: bytes, name: PurePath) -> list[dict[str, str]]:
+    """Rows of a table whose bytes are at hand; ``name`` tells the format and names it in errors."""
+    if name.suffix.lower() == ".parquet":
+        rows = _parquet(io.BytesIO(content), name).read().to_pylist()
+        return [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return [
-                {key: value or "" for key, value in row.items() if key is not None}
-                for row in csv.DictReader(file)
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot read the table: {error}") from error
+        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        return [
+            {key: value or "" for key, value in row.items() if key is not None} for row in reader
+        ]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _unreadable(name, error) from error
+
+
+def rows_to_tiles(rows: Sequence[Row], columns: Mapping[str, str], name: PurePath) -> list[Tile]:
+    """Rows as tiles, in the order of the table; see ``read_table``."""
+    if "tile" not in columns:
+        raise InputError(f"{name}: no tile column; name one of {', '.join(ALIASES['tile'])}")
+    tiles: dict[str, Tile] = {}
+    for number, row in enumerate(rows, start=2):
+        tile = _row_to_tile(row, columns, f"{name}: line {number}")
+        if tile.id in tiles:
+            raise InputError(f"{name}: line {number}: {tile.id} is named a second time")
+        tiles[tile.id] = tile
+    return list(tiles.values())
+
+
+def to_split(value: str, where: str) -> Split | None:
+    """A split by any of its names; None if it is not stated.
+
+    Raises:
+        InputError: If it is none.
+    """
+    if not value:
+        return None
+    if value.lower() not in SPLIT_ALIASES:
+        raise InputError(f"{where}: the split {value!r} is none of train, valid, test")
+    return SPLIT_ALIASES[value.lower()]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _header(path: Path) -> list[str]:
-    if path.suffix == ".parquet":
-        return list((_parquet(path) or [{}])[0])
+    if path.suffix.lower() == ".parquet":
+        return list(_parquet(path, path).schema_arrow.names)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             return next(csv.reader(file), [])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot read the table: {error}") from error
+        raise _unreadable(path, error) from error
 
 
-def _parquet(path: Path) -> list[dict[str, object]]:
+def _parquet(source: Any, name: PurePath) -> Any:
+    import pyarrow.parquet as pq  # only for those who bring parquet files
+
     try:
-        import pyarrow.parquet as pq  # only for those who bring parquet files
-    except ImportError:
-        raise InputError(f"{path}: reading parquet needs `pip install pyarrow`") from None
-    try:
-        rows: list[dict[str, object]] = pq.read_table(path).to_pylist()
+        return pq.ParquetFile(source)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot read the table: {error}") from error
-    return rows
+        raise _unreadable(name, error) from error
 
 
-def _row_to_tile(row: Mapping[str, str], columns: Mapping[str, str], where: str) -> Tile:
+def _unreadable(name: PurePath, error: Exception) -> InputError:
+    return InputError(f"{name}: cannot read the table: {error}")
+
+
+def _row_to_tile(row: Row, columns: Mapping[str, str], where: str) -> Tile:
     values = {wanted: row.get(column, "").strip() for wanted, column in columns.items()}
     name = PurePosixPath(values["tile"].replace("\\", "/"))
     if not values["tile"] or name.is_absolute() or ".." in name.parts:
@@ -103,14 +140,6 @@ def _row_to_tile(row: Mapping[str, str], columns: Mapping[str, str], where: str)
         id=name.as_posix(),
         label=values.get("label") or None,
         group=values.get("group") or None,
-        split=_split(values.get("split", ""), where),
+        split=to_split(values.get("split", ""), where),
         extra={key: value for key, value in row.items() if key not in columns.values()},
     )
-
-
-def _split(value: str, where: str) -> Split | None:
-    if not value:
-        return None
-    if value.lower() not in SPLIT_ALIASES:
-        raise InputError(f"{where}: the split {value!r} is none of train, valid, test")
-    return SPLIT_ALIASES[value.lower()]

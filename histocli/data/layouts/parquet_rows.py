@@ -1,0 +1,78 @@
+"""Image files in a column of a parquet file, read by row group."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histocli.data.images import decode_image
+from histocli.data.layouts.rows import BlockCache
+from histocli.errors import InputError, UnreadableTileError
+
+# Row groups of exports hold 100 to 1000 images.
+GROUPS_KEPT = 3
+
+
+class ParquetRows:
+    """The rows of one file: a column of bytes, or of structs with bytes in them.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+
+    def __init__(self, path: Path, column: str) -> None:
+        self.path, self.column = path, column
+        metadata = open_parquet(path).metadata
+        counts = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        self._ends = np.cumsum(counts, dtype=np.int64)
+        self._blocks: BlockCache[Any] = BlockCache(GROUPS_KEPT)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ParquetRows, (self.path, self.column)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def read(self, row: int) -> NDArray[np.uint8]:
+        """Decode the image of one row."""
+        return decode_image(self.read_bytes(row), f"{self.path}#{row}")
+
+    def read_bytes(self, row: int) -> bytes:
+        """The image file of one row.
+
+        Raises:
+            UnreadableTileError: If the row has none.
+        """
+        if not 0 <= row < len(self):
+            raise ValueError(f"{self.path}: there is no row {row}")
+        group = int(np.searchsorted(self._ends, row, side="right"))
+        start = int(self._ends[group - 1]) if group else 0
+        value = self._blocks.get(group, self._load)[row - start].as_py()
+        if value is None:
+            raise UnreadableTileError(f"{self.path}#{row}", "the row holds no image bytes")
+        return bytes(value)
+
+    def _load(self, group: int) -> Any:
+        # Opened for each group: a handle that threads or processes share is worse.
+        table = open_parquet(self.path).read_row_group(group, columns=[self.column])
+        column = table.column(0).combine_chunks()
+        return column.field("bytes") if hasattr(column, "field") else column
+
+
+def open_parquet(path: Path) -> Any:
+    """Open a parquet file.
+
+    Raises:
+        InputError: If it is damaged.
+    """
+    import pyarrow as pa  # only for those who bring parquet files
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = "the file is empty" if path.stat().st_size == 0 else str(error).split("\n")[0]
+        raise InputError(
+            f"{path}: not a whole parquet file ({reason}); it may be cut short, get it again"
+        ) from error
