@@ -74,6 +74,9 @@ class NormalizeSettings(WritingSection):
     image: Literal["normalized", "hematoxylin", "eosin"] = Field(
         "normalized", description="What to write: the normalized tile, or one stain alone."
     )
+    to: Literal["folder", "npz", "zip"] = Field(
+        "folder", description="Files in a folder, or one packed file (npz is the fastest)."
+    )
     context: str = Field(
         "tile",
         description="Whose stain estimate is used, the first usable: tile, group, dataset.",

@@ -23,10 +23,11 @@ def normalize(
 ) -> None:
     """Stain-normalize every tile of SOURCE.
 
-    The layout is kept; manifest.csv says what became of each tile. A tile is normalized by its own stain
-    estimate, or by its group's or the data set's where --context names them; one without any is copied
-    as it is, with a status that says why. A column stain_reference in the table of tiles names a
-    reference (JSON or image) for each tile, a scanner's or a slide's. Run again to continue where it
+    The layout is kept; manifest.csv says what became of each tile. A tile is
+    normalized by its own stain estimate, or by its group's or the data set's
+    where --context names them; one without any is copied as it is, with a
+    status that says why. A column stain_reference in the table of tiles names
+    a reference (JSON or image) for each tile. Run again to continue where it
     stopped.
 
     Example:  histo normalize data/train --context tile,group,dataset
@@ -88,7 +89,15 @@ def normalize(
         if settings.fit:
             normalizer = normalizer.with_reference(context.dataset)
     record = make_record(
-        path, digest, count, normalizer, settings.seed, device, references, settings.image
+        path,
+        digest,
+        count,
+        normalizer,
+        settings.seed,
+        device,
+        references,
+        settings.image,
+        settings.to,
     )
     with terminal.progress("normalizing", count) as progress:
         result = normalize_tiles(
@@ -100,6 +109,7 @@ def normalize(
             context=context,
             references=references,
             image=settings.image,
+            to=settings.to,
             workers=settings.workers,
             place=place,
             overwrite=settings.overwrite,

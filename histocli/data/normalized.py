@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from histocli.data.images import FORMATS, LOSSY_FORMATS, decode_image, read_file
+from histocli.data.images import FORMATS, decode_image, read_file
 from histocli.data.layouts.image_files import MEMBER_MARK
 from histocli.data.tiles import SPLIT_ALIASES, Split, Tile, TileSource, content_hash
 from histocli.errors import InputError
@@ -43,7 +43,7 @@ class NormalizedSource:
 
 
 def normalized_name(tile_id: str) -> str:
-    """Path of a tile after normalisation: a lossy format becomes PNG, so that nothing more is lost.
+    """Path of a tile after normalisation: always PNG, which every tool reads and which loses nothing.
 
     A member keeps its path inside the archive; a row of ``file.h5`` becomes ``file-12.png``.
     """
@@ -57,10 +57,9 @@ def normalized_name(tile_id: str) -> str:
         name = holder.with_suffix("") / member
     else:
         name = holder.parent / member
-    kind = FORMATS.get(name.suffix.lower())
-    if kind is None:
+    if name.suffix.lower() not in FORMATS:
         return f"{name.as_posix()}.png"
-    return (name.with_suffix(".png") if kind in LOSSY_FORMATS else name).as_posix()
+    return name.as_posix() if name.suffix == ".png" else name.with_suffix(".png").as_posix()
 
 
 def is_normalized(folder: Path) -> bool:
@@ -116,6 +115,7 @@ def find_normalized(
         "reference": reference,
         "context": "tile",
         "image": "normalized",
+        "to": "folder",
     }
     if "references_by_tile" in record.settings or any(
         record.settings.get(name) != value for name, value in settings.items()

@@ -9,7 +9,8 @@ from PIL import Image, ImageFilter
 
 from histocli.atomic_files import write_bytes
 from histocli.data.phantom_tiles import PhantomTile
-from histocli.data.writing import encode_png, write_tile
+from histocli.data.png import encode_png
+from histocli.data.writing import write_tile
 
 Pixels = NDArray[np.uint8]
 FAULTS = ("blank", "blur", "duplicate", "black", "truncated")

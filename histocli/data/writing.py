@@ -1,7 +1,6 @@
 """Write tiles, and keep a journal from which a stopped run goes on."""
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -11,19 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from histocli.atomic_files import write_bytes
-
-# The fastest level that still compresses: tissue hardly shrinks further.
-PNG_LEVEL = 1
-
-
-def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """PNG of one uint8 RGB tile, shape ``(H, W, 3)``."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=PNG_LEVEL)
-    return buffer.getvalue()
+from histocli.data.png import encode_png
 
 
 def write_tile(path: Path, pixels: NDArray[np.uint8]) -> str:

@@ -1,9 +1,9 @@
 """Read, normalise, write: a stream with flat memory that continues where it was stopped."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from histocli.data.loading import (
     write_skipped,
 )
 from histocli.data.normalized import normalized_name
+from histocli.data.stores import TileStore, open_store
 from histocli.data.tiles import TileBatch, TileSource
-from histocli.data.writing import Journal, write_tile
+from histocli.data.writing import Journal
 from histocli.errors import SettingsError
 from histocli.preparation.references import references_of
 from histocli.preparation.stain_context import StainContext
@@ -66,6 +67,7 @@ def normalize_tiles(
     context: StainContext | None = None,
     references: Mapping[str, Reference] | None = None,
     image: StainImage = "normalized",
+    to: str = "folder",
     workers: int | None = None,
     place: Callable[[Any], Any] = np.asarray,
     overwrite: bool = False,
@@ -83,6 +85,7 @@ def normalize_tiles(
         context: Stains of groups and data set, where the normaliser's context names them.
         references: What to normalise single tiles to, by tile id; the normaliser's own serves the rest.
         image: What to write.
+        to: A key of ``STORES``.
         workers: Decoding threads.
         place: Puts a NumPy batch where the normaliser is to work, on a GPU for example.
         overwrite: Begin anew whatever lies there.
@@ -94,7 +97,7 @@ def normalize_tiles(
     """
     earlier = _check_output(output, record, overwrite=overwrite)
     _check_names(source)
-    finished = _finished_result(source, output, earlier)
+    finished = _finished_result(source, output, earlier, to)
     if finished is not None:
         check_skipped(finished.skipped, finished.tiles, strict=strict)
         return finished
@@ -113,19 +116,30 @@ def normalize_tiles(
     threads = workers or default_workers()
     with (
         Journal(output / JOURNAL_NAME) as journal,
-        ThreadPoolExecutor(threads, "write") as pool,
+        closing(open_store(to, source, output, threads)) as store,
+        # One thread writes a batch while the next is read and normalised.
+        ThreadPoolExecutor(1, "journal") as pool,
     ):
-        todo = _not_yet_done(source, output, journal, pool)
+        todo = _not_yet_done(source, journal, store)
         already_done = len(source.tiles) - len(todo)
         if progress is not None:
             progress(already_done)
+        writing: Future[None] | None = None
         for batch in load_batches(source, todo, batch_size, skipped, workers=threads):
-            journal.append(_write_batch(source, output, batch, work(batch), pool))
+            result = work(batch)
+            if writing is not None:
+                writing.result()
+            writing = pool.submit(_write_batch, source, batch, result, journal, store)
             if progress is not None:
                 progress(len(batch.indices))
-        entries = [journal.entries[t.id] for t in source.tiles if t.id in journal.entries]
-        write_label_table(source, output, {entry["tile"] for entry in entries})
-        write_manifest(source, output, entries)
+        if writing is not None:
+            writing.result()
+        done = [i for i, tile in enumerate(source.tiles) if tile.id in journal.entries]
+        store.finish(done)
+        entries = [journal.entries[source.tiles[index].id] for index in done]
+        if to == "folder":
+            write_label_table(source, output, {entry["tile"] for entry in entries})
+        write_manifest(source, output, entries, store.names(done))
         write_skipped(output, skipped)
         by_status, by_estimate = (
             dict(sorted(Counter(entry[key] for entry in entries).items()))
@@ -159,17 +173,19 @@ def _check_output(output: Path, record: RunRecord, *, overwrite: bool) -> RunRec
 
 
 def _finished_result(
-    source: TileSource, output: Path, earlier: RunRecord | None
+    source: TileSource, output: Path, earlier: RunRecord | None, to: str
 ) -> NormalizeResult | None:
     """The result of an earlier run that ended and whose files are all there."""
     if earlier is None or earlier.state != "done":
         return None
     skipped = read_skipped(output)
-    names = {tile.id for tile in source.tiles} - {tile.id for tile in skipped}
-    if not all((output / normalized_name(name)).is_file() for name in names):
-        return None
+    unread = {tile.id for tile in skipped}
+    wanted = [index for index, tile in enumerate(source.tiles) if tile.id not in unread]
+    with closing(open_store(to, source, output, 1)) as store:
+        if not store.is_finished(wanted):
+            return None
     counts, estimates = earlier.results["by_status"], earlier.results["by_estimate"]
-    return NormalizeResult(output, len(source.tiles), counts, estimates, skipped, len(names))
+    return NormalizeResult(output, len(source.tiles), counts, estimates, skipped, len(wanted))
 
 
 def _check_names(source: TileSource) -> None:
@@ -184,37 +200,29 @@ def _check_names(source: TileSource) -> None:
             )
 
 
-def _not_yet_done(
-    source: TileSource, output: Path, journal: Journal, pool: ThreadPoolExecutor
-) -> list[int]:
-    """Tiles that are not in the journal, or whose file is not what the journal says."""
+def _not_yet_done(source: TileSource, journal: Journal, store: TileStore) -> list[int]:
+    """Tiles that are not in the journal, or that are not what the journal says."""
 
     def is_done(index: int) -> bool:
-        tile = source.tiles[index].id
-        entry = journal.entries.get(tile)
-        if entry is None:
-            return False
-        try:
-            content = (output / normalized_name(tile)).read_bytes()
-        except OSError:
-            return False
-        return bool(hashlib.sha256(content).hexdigest() == entry["sha256"])
+        entry = journal.entries.get(source.tiles[index].id)
+        return entry is not None and store.holds(index, entry["sha256"])
 
-    done = pool.map(is_done, range(len(source.tiles)))
-    return [index for index, finished in enumerate(done) if not finished]
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(is_done, range(len(source.tiles)))) if journal.entries else []
+    return [index for index in range(len(source.tiles)) if not (done and done[index])]
 
 
 def _write_batch(
     source: TileSource,
-    output: Path,
     batch: TileBatch,
     result: NormalizedTiles,
-    pool: ThreadPoolExecutor,
-) -> list[dict[str, Any]]:
-    pixels = np.ascontiguousarray(to_numpy(result.tiles).transpose(0, 2, 3, 1))
-    names = [source.tiles[index].id for index in batch.indices]
-    paths = [output / normalized_name(name) for name in names]
-    digests = pool.map(write_tile, paths, pixels)
+    journal: Journal,
+    store: TileStore,
+) -> None:
+    pixels = to_numpy(result.tiles).transpose(0, 2, 3, 1)
+    indices = batch.indices.tolist()
+    names = [source.tiles[index].id for index in indices]
+    digests = store.write(indices, pixels)
     columns = zip(
         names,
         digests,
@@ -234,4 +242,4 @@ def _write_batch(
         "stain_matrix",
         "maxima",
     )
-    return [dict(zip(keys, values, strict=True)) for values in columns]
+    journal.append([dict(zip(keys, values, strict=True)) for values in columns])

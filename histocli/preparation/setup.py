@@ -1,6 +1,7 @@
 """Turn what was asked for into a normaliser, a place to work and a record."""
 
 import hashlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -54,7 +55,9 @@ def placement(device: str, backend: str) -> tuple[str, Callable[[Any], Any]]:
     """
     if backend in ("cpu", "numpy") and device in ("auto", "cpu"):
         return "cpu", np.asarray
-    import torch  # heavy: only when tiles are at hand
+    if device == "auto" and not _has_accelerator():
+        return "cpu", np.asarray
+    import torch  # two seconds: only where there may be a device
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -65,6 +68,13 @@ def placement(device: str, backend: str) -> tuple[str, Callable[[Any], Any]]:
     if device == "cpu":
         return device, np.asarray
     return device, lambda pixels: torch.from_numpy(pixels).to(device)
+
+
+def _has_accelerator() -> bool:
+    """Whether the system shows a device that is worth asking torch for."""
+    if sys.platform != "linux":
+        return True
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
 
 
 def chosen_backend(normalizer: Normalizer, device: str) -> str:
@@ -90,6 +100,7 @@ def make_record(
     device: str,
     references: Mapping[str, Reference] | None = None,
     image: StainImage = "normalized",
+    to: str = "folder",
 ) -> RunRecord:
     """Provenance of a normalisation."""
     settings = {
@@ -98,6 +109,7 @@ def make_record(
         "backend": normalizer.backend,
         "context": normalizer.context,
         "image": image,
+        "to": to,
         "reference": normalizer.reference.name,
         "reference_values": asdict(normalizer.reference),
         "guards": asdict(normalizer.guards),

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from histocli.atomic_files import write_csv
-from histocli.data.layouts.label_table import find_table, read_rows, table_columns
+from histocli.data.layouts.huggingface import holds_images
+from histocli.data.layouts.label_table import TABLE_SUFFIXES, find_table, read_rows, table_columns
 from histocli.data.normalized import normalized_name
 from histocli.data.tiles import TileSource
 
@@ -30,17 +31,26 @@ MANIFEST_COLUMNS = (
 )
 
 
-def write_manifest(source: TileSource, output: Path, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``manifest.csv``: what became of each tile; a stain that is unknown is an empty cell."""
+def write_manifest(
+    source: TileSource, output: Path, entries: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> None:
+    """Write ``manifest.csv``: what became of each tile; a stain that is unknown is an empty cell.
+
+    Args:
+        source: The tiles.
+        output: The folder.
+        entries: Of the journal.
+        names: What each of them is called in the output.
+    """
     table = {tile.id: tile for tile in source.tiles}
     rows = []
-    for entry in entries:
+    for entry, name in zip(entries, names, strict=True):
         tile = table[entry["tile"]]
         matrix = [value for row in entry["stain_matrix"] for value in row]
         numbers = [None if math.isnan(v) else v for v in [*matrix, *entry["maxima"]]]
         rows.append(
             [
-                normalized_name(tile.id),
+                name,
                 tile.id,
                 tile.label,
                 tile.group,
@@ -57,7 +67,7 @@ def write_manifest(source: TileSource, output: Path, entries: Sequence[Mapping[s
 def write_label_table(source: TileSource, output: Path, written: Collection[str]) -> None:
     """Copy the user's table, if there is one, without the tiles that could not be read."""
     table = source.root if source.root.is_file() else find_table(source.root)
-    if table is None or table.suffix.lower() not in (".csv", ".parquet"):
+    if table is None or table.suffix.lower() not in TABLE_SUFFIXES or holds_images(table):
         return
     column = table_columns(table)["tile"]
     rows = [row for row in read_rows(table) if row[column].replace("\\", "/") in written]

@@ -64,7 +64,8 @@ def run_training(request: TrainRequest, monitor: Monitor) -> TrainOutcome:
     """
     plan, options, path, run = _what_to_do(request)
     device = find_device(request.device)
-    data = open_training_data(path, options.seed, StainChoice(plan.stain, plan.stain_convention), monitor.say)
+    stain = StainChoice(plan.stain, plan.stain_convention)
+    data = open_training_data(path, options.seed, stain, monitor.say)
     _report_data(data, monitor)
     epochs = plan.epochs_for(len(data.splits["train"].indices))
     facts = {"run": str(run), "arch": plan.arch, "stain": plan.stain, "epochs": epochs}

@@ -149,6 +149,14 @@ def test_content_hash_ignores_the_split_folder_and_sees_every_byte(tmp_path: Pat
     assert content_hash(part, [0]) != before
 
 
+def test_a_tile_that_is_absent_has_a_hash_too(tmp_path: Path) -> None:
+    write_table(tmp_path / "labels.csv", ["tile", "label"], [["absent.png", "tumor"]])
+    source = open_source(tmp_path)
+    absent = content_hash(source, [0])
+    write_image(tmp_path / "absent.png")
+    assert content_hash(source, [0]) != absent
+
+
 def test_real_data_sets_open_as_they_lie_there(pcam: Path, lc25000: Path) -> None:
     tiles = open_source(pcam).tiles
     assert len(tiles) == 9000

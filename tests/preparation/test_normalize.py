@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from histocli.cli.app import app
 from histocli.data.layouts import open_source
 from histocli.data.phantom import PHANTOM_SCANNERS, write_phantom
+from histocli.data.stores import STORES
 from histocli.data.tiles import content_hash
 from histocli.errors import InputError, SettingsError, SkippedInputsError
 from histocli.preparation.normalize import JOURNAL_NAME, NormalizeResult, normalize_tiles
@@ -36,7 +37,8 @@ def normalize(source: Path, output: Path, **changes: object) -> NormalizeResult:
     tiles = open_source(source)
     normalizer = MacenkoNormalizer()
     digest = content_hash(tiles, range(len(tiles.tiles)))
-    record = make_record(source, digest, len(tiles.tiles), normalizer, 0, "cpu")
+    to = str(changes.get("to", "folder"))
+    record = make_record(source, digest, len(tiles.tiles), normalizer, 0, "cpu", to=to)
     options: dict[str, object] = {"batch_size": 16, **changes}
     return normalize_tiles(tiles, output, normalizer, record, **options)  # type: ignore[arg-type]
 
@@ -74,11 +76,12 @@ def test_layout_tables_and_pixels_are_kept(data: Path, tmp_path: Path) -> None:
     assert RunRecord.read(tmp_path / "out").results["by_status"] == dict(result.by_status)
 
 
+@pytest.mark.parametrize("to", STORES)
 @pytest.mark.parametrize("journal_share", [0.0, 0.3, 0.999])
 def test_a_killed_run_continues_to_the_same_bytes(
-    data: Path, tmp_path: Path, journal_share: float
+    data: Path, tmp_path: Path, journal_share: float, to: str
 ) -> None:
-    whole = normalize(data, tmp_path / "whole")
+    whole = normalize(data, tmp_path / "whole", to=to)
 
     class Killed(BaseException):
         pass
@@ -92,16 +95,62 @@ def test_a_killed_run_continues_to_the_same_bytes(
             raise Killed
 
     with pytest.raises(Killed):
-        normalize(data, tmp_path / "killed", progress=kill)
+        normalize(data, tmp_path / "killed", progress=kill, to=to)
     journal = tmp_path / "killed" / JOURNAL_NAME
     content = journal.read_bytes()
     journal.write_bytes(content[: int(len(content) * journal_share)])
     # A tile whose bytes rotted on disk is written anew.
-    victim = next((tmp_path / "killed" / "train").rglob("*.png"))
-    victim.write_bytes(victim.read_bytes()[:-20])
-    result = normalize(data, tmp_path / "killed", batch_size=5, workers=1)
+    spoil(tmp_path / "killed")
+    result = normalize(data, tmp_path / "killed", batch_size=5, workers=1, to=to)
     assert result.by_status == whole.by_status
     assert tree(tmp_path / "killed") == tree(tmp_path / "whole")
+
+
+def spoil(folder: Path) -> None:
+    """Change the bytes of one tile that has been written."""
+    images = sorted(folder.rglob("*.png"))
+    if images:
+        images[0].write_bytes(images[0].read_bytes()[:-20])
+        return
+    part = folder / ".tiles.part"
+    content = bytearray(part.read_bytes())
+    content[5000] ^= 255
+    part.write_bytes(content)
+
+
+@pytest.mark.parametrize("to", ["npz", "zip"])
+def test_packed_tiles_are_those_of_the_folder_and_can_be_read_again(
+    data: Path, tmp_path: Path, to: str
+) -> None:
+    normalize(data, tmp_path / "folder")
+    normalize(data, tmp_path / "packed", to=to)
+    folder, packed = (open_source(tmp_path / name) for name in ("folder", "packed"))
+    with (tmp_path / "packed" / "manifest.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["tile"] for row in rows] == [f"tiles.{to}" + row["tile"][9:] for row in rows]
+    by_source = {row["source"]: row["tile"] for row in rows}
+    index_of = {tile.id: index for index, tile in enumerate(packed.tiles)}
+    assert len(packed.tiles) == len(folder.tiles) == len(rows)
+    with (tmp_path / "folder" / "manifest.csv").open() as file:
+        for row in csv.DictReader(file):
+            index = index_of[by_source[row["source"]]]
+            written = np.asarray(Image.open(tmp_path / "folder" / row["tile"]))
+            np.testing.assert_array_equal(packed.read(index), written)
+            tile = packed.tiles[index]
+            assert (tile.label, tile.group or "", tile.split) == (
+                row["label"],
+                row["group"],
+                row["split"],
+            )
+
+
+def test_tiles_of_several_sizes_do_not_fit_one_array(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name, side in (("a.png", 8), ("b.png", 9)):
+        Image.new("RGB", (side, side)).save(tmp_path / "in" / name)
+    with pytest.raises(SettingsError, match="--to folder"):
+        normalize(tmp_path / "in", tmp_path / "out", to="npz")
+    assert normalize(tmp_path / "in", tmp_path / "zip", to="zip").tiles == 2
 
 
 def test_a_finished_run_is_not_repeated(data: Path, tmp_path: Path) -> None:

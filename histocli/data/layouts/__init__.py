@@ -26,8 +26,8 @@ LAYOUTS: Mapping[str, Layout] = {
     "patchcamelyon": open_patchcamelyon,
     "zip": open_zip,
     "class-folders": open_class_folders,
-    "manifest": open_manifest,
     "medmnist": open_medmnist,
+    "manifest": open_manifest,
     "huggingface": open_huggingface,
     "images": open_images,
 }

@@ -5,10 +5,11 @@ import stat
 import threading
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from histocli.data.images import is_image_name
+from histocli.data.layouts.label_table import TABLE_SUFFIXES
 from histocli.errors import InputError, UnreadableTileError
 
 # The largest image that is decoded, 64 megapixels, takes 192 MB without compression.
@@ -17,7 +18,6 @@ MAXIMUM_MEMBER_BYTES = 256_000_000
 # spared: a blank tile of 27 kB may well deflate to nearly nothing.
 MAXIMUM_RATIO = 200
 RATIO_COUNTS_FROM_BYTES = 10_000_000
-TABLE_SUFFIXES = (".csv", ".parquet")
 READING_ERRORS = (
     *(OSError, EOFError, RuntimeError, ValueError),
     *(NotImplementedError, zipfile.BadZipFile, zlib.error),
@@ -122,7 +122,7 @@ def _reason_to_refuse(member: zipfile.ZipInfo) -> str | None:
         "it is encrypted; unpack the archive with its password": bool(member.flag_bits & 0x1),
     }
     reason = next((reason for reason, applies in checks.items() if applies), None)
-    is_read = is_image_name(name) or PurePosixPath(name).suffix.lower() in TABLE_SUFFIXES
+    is_read = is_image_name(name) or name.lower().endswith(TABLE_SUFFIXES)
     return _reason_of_size(member) if reason is None and is_read else reason
 
 

@@ -7,7 +7,7 @@ Source:
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath
 
 from histocli.data.images import is_image_name
 from histocli.data.layouts.archive import Archive
@@ -109,7 +109,7 @@ def kaggle_tiles(
 
 def tile_key(name: str) -> str:
     """Kaggle's id of a tile: its file name without extension."""
-    return PurePosixPath(name.rpartition(MEMBER_MARK)[2]).stem
+    return name.rpartition(MEMBER_MARK)[2].rpartition("/")[2].rpartition(".")[0]
 
 
 def _is_competition(folder: Path) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from histocli.data.tiles import SPLIT_ALIASES, Split, Tile
 from histocli.errors import InputError
 
+TABLE_SUFFIXES = (".csv", ".parquet")
 TABLE_NAMES = ("labels.csv", "manifest.csv", "labels.parquet", "manifest.parquet")
 # Column names in the order of preference, for each thing that we look for.
 ALIASES: Mapping[str, Sequence[str]] = {

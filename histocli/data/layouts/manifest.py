@@ -5,9 +5,7 @@ from pathlib import Path
 from histocli.data.layouts.archive import Archive
 from histocli.data.layouts.huggingface import holds_images
 from histocli.data.layouts.image_files import MEMBER_MARK, ImageFileSource
-from histocli.data.layouts.label_table import find_table, read_table
-
-TABLE_SUFFIXES = (".csv", ".parquet")
+from histocli.data.layouts.label_table import TABLE_SUFFIXES, find_table, read_table
 
 
 def open_manifest(path: Path) -> ImageFileSource | None:

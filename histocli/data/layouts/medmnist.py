@@ -15,7 +15,7 @@ from histocli.data.tiles import SPLIT_ALIASES, Tile
 from histocli.errors import InputError
 
 SUFFIX = ".npz"
-IMAGES, LABELS = "images", "labels"
+IMAGES, LABELS, GROUPS = "images", "labels", "groups"
 # What stands before ``_images``; a file of one split may have nothing there.
 PREFIXES = ("train", "val", "valid", "test", "")
 # By the beginning of the file's name; other sets have their classes by number.
@@ -56,17 +56,31 @@ def open_medmnist(path: Path) -> RowSource | None:
         labels = _read_labels(file, keys, prefix, len(rows))
         if labels is None:
             problems.append(f"{file.name}: no {_key(prefix, LABELS)}, so no labels there")
+        groups = _read_groups(file, keys, prefix, len(rows))
         inside = f"{prefix}/" if prefix else ""
         split = SPLIT_ALIASES.get(prefix)
         tiles += [
             Tile(
                 id=f"{file.name}{MEMBER_MARK}{inside}{row}",
                 label=None if labels is None else labels[row],
+                group=None if groups is None else groups[row],
                 split=split,
             )
             for row in range(len(rows))
         ]
     return RowSource(path, "medmnist", tiles, parts, [file], problems)
+
+
+def _read_groups(path: Path, keys: Sequence[str], prefix: str, count: int) -> list[str] | None:
+    """Patients or slides, which `histo normalize --to npz` keeps."""
+    key = _key(prefix, GROUPS)
+    if key not in keys:
+        return None
+    with open_npz(path) as archive:
+        values = read_array(archive, path, key)
+    if values.shape != (count,) or values.dtype.kind != "U":
+        raise InputError(f"{path}: {key} must be {count} texts, one a tile")
+    return [intern(str(value)) for value in values]
 
 
 def _find_file(path: Path) -> Path | None:

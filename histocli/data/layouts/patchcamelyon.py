@@ -5,6 +5,7 @@ Source:
     ``_y.h5``, ``_meta.csv`` and, for train, ``_mask.h5``; row i of each is tile i.
 """
 
+import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 
 from histocli.data.layouts.hdf5_rows import Hdf5Rows, open_hdf5, read_labels
 from histocli.data.layouts.image_files import MEMBER_MARK
-from histocli.data.layouts.label_table import read_rows
 from histocli.data.layouts.rows import RowSource
 from histocli.data.layouts.unpacking import unpacked
 from histocli.data.tiles import SPLIT_ALIASES, Split, Tile
@@ -24,7 +24,7 @@ from histocli.errors import InputError
 
 IMAGES, LABELS, MASK = "x", "y", "mask"
 NAME = re.compile(r"(?P<stem>.+)\.(?P<suffix>h5|hdf5)(?P<packed>\.gz)?", re.IGNORECASE)
-KEPT_COLUMNS = ("tumor_patch", "center_tumor_patch")
+SLIDE, FLAGS = "wsi", ("tumor_patch", "center_tumor_patch")
 # Where torchvision puts the files, below the folder that it is given.
 SUBFOLDER = "pcam"
 
@@ -117,17 +117,16 @@ def _tiles(
     labels = _labels(part, count, files, problems)
     meta = _meta(part, count, files)
     # One mapping for all tiles that agree: a million of them must fit.
-    shared: dict[tuple[str, ...], dict[str, str]] = {}
+    extras: dict[tuple[str, ...], dict[str, str]] = {}
     disagree = 0
     for row in range(count):
         label = None if labels is None else intern(str(labels[row]))
-        cells = meta[row] if meta else {}
-        values = tuple(cells[column] for column in KEPT_COLUMNS if column in cells)
-        extra = shared.setdefault(values, {c: cells[c] for c in KEPT_COLUMNS if c in cells})
-        truth = cells.get("center_tumor_patch", "")
+        slide, *flags = meta[row] if meta else ("",)
+        known = {column: flag for column, flag in zip(FLAGS, flags, strict=False) if flag}
+        extra = extras.setdefault(tuple(flags), known)
+        truth = extra.get("center_tumor_patch")
         disagree += bool(truth and label is not None and label != str(int(truth == "True")))
-        group = intern(cells.get("wsi", "")) or None
-        yield Tile(f"{name}{MEMBER_MARK}{row}", label, group, part.split, extra)
+        yield Tile(f"{name}{MEMBER_MARK}{row}", label, slide or None, part.split, extra)
     if disagree:
         problems.append(f"{name}: {disagree} labels are not the table's center_tumor_patch")
 
@@ -147,14 +146,20 @@ def _labels(
     return read_labels(path, LABELS, count)
 
 
-def _meta(part: _Part, count: int, files: list[Path]) -> Sequence[dict[str, str]]:
-    if part.prefix is None:
-        return ()
+def _meta(part: _Part, count: int, files: list[Path]) -> Sequence[tuple[str, ...]]:
+    """Slide and flags of each tile; nothing without a table."""
     path = part.images.with_name(f"{part.prefix}meta.csv")
-    if not path.is_file():
+    if part.prefix is None or not path.is_file():
         return ()
     files.append(path)
-    rows = read_rows(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [
+                tuple(intern(row.get(column) or "") for column in (SLIDE, *FLAGS))
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot read the table: {error}") from error
     if len(rows) != count:
         raise InputError(
             f"{path}: it has {len(rows)} rows, but {part.images.name} has {count} tiles; "

@@ -61,22 +61,32 @@ def select_in_tiles(
     streams = ranks.shape[1]
     scratch = new_scratch()
     histogram = np.empty((streams, ALL_BINS), np.int64)
-    found = np.empty(pixels + 1, np.int32)
-    edges = np.empty((ranks.shape[2], 2), np.int32)
-    before = np.empty(ranks.shape[2], np.int64)
+    found = np.empty((streams, pixels + 1), np.int32)
+    edges = np.empty((streams, ranks.shape[2], 2), np.int32)
+    before = np.empty((streams, ranks.shape[2]), np.int64)
+    counts = np.empty(streams, np.int64)
     for tile in range(first, last):
         axes = Axes(kind, rows[tile], ranges[tile])
         histogram[:] = 0
         count_codes(tiles[tile], luminance[tile], 0, blocks, optics, axes, scratch, histogram)
+        counts[:] = 0
         for stream in range(streams):
-            find_ranges(histogram[stream], ranks[tile, stream], edges, before)
-            count = 0
-            for block in range(blocks):
-                here = min(BLOCK_PX, pixels - block * BLOCK_PX)
-                if blocks > 1:
-                    make_codes(tiles[tile], luminance[tile], block, optics, axes, scratch)
-                count = collect_codes(scratch.codes[stream], here, edges, found, count)
-            pick_ranks(found[:count], ranks[tile, stream], before, chosen[tile, stream])
+            find_ranges(histogram[stream], ranks[tile, stream], edges[stream], before[stream])
+        for block in range(blocks):
+            here = min(BLOCK_PX, pixels - block * BLOCK_PX)
+            if blocks > 1:
+                make_codes(tiles[tile], luminance[tile], block, optics, axes, scratch)
+            for stream in range(streams):
+                counts[stream] = collect_codes(
+                    scratch.codes[stream], here, edges[stream], found[stream], counts[stream]
+                )
+        for stream in range(streams):
+            pick_ranks(
+                found[stream, : counts[stream]],
+                ranks[tile, stream],
+                before[stream],
+                chosen[tile, stream],
+            )
 
 
 @compiled

@@ -1,0 +1,60 @@
+"""Where processed tiles are written: a folder of files, or one packed file.
+
+To add one, write a class with these methods and add a line to ``STORES``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histocli.data.stores.folder import FolderStore
+from histocli.data.stores.npz import NpzStore
+from histocli.data.stores.zip_file import ZipStore
+from histocli.data.tiles import TileSource
+from histocli.errors import SettingsError
+
+
+class TileStore(Protocol):
+    """The tiles of one source, written in any order and at last made whole.
+
+    Whatever is under a final name is whole; what a killed process left is known by its hash.
+    """
+
+    def write(self, indices: Sequence[int], pixels: NDArray[np.uint8]) -> list[str]:
+        """Write tiles ``(N, H, W, 3)``; a hash of each as written."""
+
+    def holds(self, index: int, digest: str) -> bool:
+        """Whether a tile was written as ``write`` said, and is still there."""
+
+    def finish(self, indices: Sequence[int]) -> None:
+        """All that can be written has been: ``indices``, ascending. Give the store its final form."""
+
+    def is_finished(self, indices: Sequence[int]) -> bool:
+        """Whether the final form is there, with those tiles."""
+
+    def names(self, indices: Sequence[int]) -> list[str]:
+        """What the tiles ``indices``, ascending and all that there are, are called in the store."""
+
+    def close(self) -> None:
+        """Let go of threads and files."""
+
+
+STORES: Mapping[str, Callable[[TileSource, Path, int], TileStore]] = {
+    "folder": FolderStore,
+    "npz": NpzStore,
+    "zip": ZipStore,
+}
+
+
+def open_store(name: str, source: TileSource, output: Path, workers: int) -> TileStore:
+    """Open a store by name.
+
+    Raises:
+        SettingsError: If it is unknown.
+    """
+    if name not in STORES:
+        raise SettingsError(f"unknown store {name!r}; choose one of {', '.join(STORES)}")
+    return STORES[name](source, output, workers)

@@ -1,0 +1,58 @@
+"""A folder of images in the layout of the source."""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histocli.data.normalized import normalized_name
+from histocli.data.tiles import TileSource
+from histocli.data.writing import write_tile
+
+
+class FolderStore:
+    """One PNG a tile, under the tile's own path; files of a lossy format change their suffix.
+
+    Args:
+        source: The tiles.
+        output: The folder.
+        workers: Encoding threads.
+    """
+
+    def __init__(self, source: TileSource, output: Path, workers: int) -> None:
+        self._source = source
+        self._output = output
+        self._pool = ThreadPoolExecutor(workers, "write")
+
+    def write(self, indices: Sequence[int], pixels: NDArray[np.uint8]) -> list[str]:
+        """See ``TileStore``."""
+        return list(self._pool.map(write_tile, map(self._path, indices), pixels))
+
+    def holds(self, index: int, digest: str) -> bool:
+        """See ``TileStore``."""
+        try:
+            content = self._path(index).read_bytes()
+        except OSError:
+            return False
+        return bool(hashlib.sha256(content).hexdigest() == digest)
+
+    def finish(self, indices: Sequence[int]) -> None:
+        """See ``TileStore``: nothing is left to do."""
+
+    def is_finished(self, indices: Sequence[int]) -> bool:
+        """See ``TileStore``."""
+        return all(self._path(index).is_file() for index in indices)
+
+    def names(self, indices: Sequence[int]) -> list[str]:
+        """See ``TileStore``."""
+        return [normalized_name(self._source.tiles[index].id) for index in indices]
+
+    def close(self) -> None:
+        """See ``TileStore``."""
+        self._pool.shutdown()
+
+    def _path(self, index: int) -> Path:
+        return self._output / normalized_name(self._source.tiles[index].id)
