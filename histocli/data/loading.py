@@ -16,7 +16,10 @@ from histocli.data.tiles import TileBatch, TileSource, in_chunks
 from histocli.errors import InputError, SkippedInputsError, UnreadableTileError
 
 BATCHES_AHEAD = 3
+# Tiles of one task of a decoding thread: handing over one at a time costs as much as decoding it.
+TILES_PER_TASK = 16
 Pixels = NDArray[np.uint8]
+ReadTile = tuple[int, Pixels | UnreadableTileError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,11 @@ def load_batches(
     """
     chunks = in_chunks(indices, batch_size)
     with ThreadPoolExecutor(workers or default_workers(), "decode") as pool:
-        pending: deque[list[tuple[int, Future[Pixels]]]] = deque()
+        pending: deque[list[Future[list[ReadTile]]]] = deque()
         try:
             for chunk in chunks:
-                pending.append([(i, pool.submit(source.read, i)) for i in chunk])
+                tasks = in_chunks(chunk, TILES_PER_TASK)
+                pending.append([pool.submit(_read_some, source, task) for task in tasks])
                 if len(pending) > BATCHES_AHEAD:
                     yield from _collect(source, pending.popleft(), skipped)
             while pending:
@@ -104,19 +108,30 @@ def check_skipped(skipped: Sequence[SkippedTile], total: int, *, strict: bool) -
         )
 
 
+def _read_some(source: TileSource, indices: Sequence[int]) -> list[ReadTile]:
+    """Each tile's pixels, or why there are none."""
+    found: list[ReadTile] = []
+    for index in indices:
+        try:
+            found.append((index, source.read(index)))
+        except UnreadableTileError as error:
+            found.append((index, error))
+    return found
+
+
 def _collect(
-    source: TileSource, chunk: Sequence[tuple[int, Future[Pixels]]], skipped: list[SkippedTile]
+    source: TileSource, chunk: Sequence[Future[list[ReadTile]]], skipped: list[SkippedTile]
 ) -> Iterator[TileBatch]:
     by_size: dict[tuple[int, ...], tuple[list[Pixels], list[int]]] = {}
-    for index, future in chunk:
-        try:
-            pixels = future.result()
-        except UnreadableTileError as error:
-            skipped.append(SkippedTile(source.tiles[index].id, error.reason))
+    for index, pixels in (tile for task in chunk for tile in task.result()):
+        if isinstance(pixels, UnreadableTileError):
+            skipped.append(SkippedTile(source.tiles[index].id, pixels.reason))
             continue
         same_size = by_size.setdefault(pixels.shape, ([], []))
         same_size[0].append(pixels)
         same_size[1].append(index)
     for tiles, indices in by_size.values():
-        channels_first = np.ascontiguousarray(np.stack(tiles).transpose(0, 3, 1, 2))
-        yield TileBatch(channels_first, np.array(indices, np.int64))
+        batch = np.empty((len(tiles), 3, *tiles[0].shape[:2]), np.uint8)
+        for place, pixels in zip(batch, tiles, strict=True):
+            place[:] = pixels.transpose(2, 0, 1)
+        yield TileBatch(batch, np.array(indices, np.int64))

@@ -1,0 +1,1 @@
+"""Parts of stain_speed.py."""

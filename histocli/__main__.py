@@ -1,0 +1,5 @@
+"""``python -m histocli`` is ``histo``."""
+
+from histocli.cli.app import main
+
+main()
