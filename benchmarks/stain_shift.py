@@ -37,7 +37,7 @@ the stain, and no normalization of stain mends those. Two looks are one pair: ot
 differ.
 
 Writes benchmarks/results/stain_shift.json, and a figure of the same name in docs/figures. On two
-cores about 20 minutes; `--keep FOLDER` keeps the features for another run.
+cores about 40 minutes; `--keep FOLDER` keeps the features for another run.
 """
 
 import argparse
@@ -266,7 +266,8 @@ class Extractor:
         with warnings.catch_warnings(), torch.inference_mode():
             # Folding the batch normalization into the convolutions saves 40 % of the time.
             warnings.simplefilter("ignore")
-            self.backbone = torch.jit.freeze(torch.jit.trace(backbone, example))
+            trace: Callable[..., Any] = torch.jit.trace
+            self.backbone = torch.jit.freeze(trace(backbone, example))
 
     def features(self, pixels: Pixels, change: Change | None = None) -> Features:
         """Features of uint8 tiles, shape ``(N, 1280)``; the tiles in [0, 1] are changed before."""

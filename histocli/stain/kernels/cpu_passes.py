@@ -68,9 +68,19 @@ class Scratch(NamedTuple):
     codes: I32
 
 
-compiled = njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
+def can_cache() -> bool:
+    """Whether compiled code can be kept for the next process; without a place, numba refuses to try."""
+    try:
+        njit(cache=True)(can_cache)
+    except RuntimeError:
+        return False
+    return True
+
+
+CACHE = can_cache()
+compiled = njit(nogil=True, fastmath=True, cache=CACHE, error_model="numpy")
 # Where a division that is rounded otherwise would end in another whole number.
-compiled_strictly = njit(nogil=True, cache=True, error_model="numpy")
+compiled_strictly = njit(nogil=True, cache=CACHE, error_model="numpy")
 
 
 @compiled

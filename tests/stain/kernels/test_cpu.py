@@ -3,10 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from numba.core import caching
 from numpy.typing import NDArray
 
 from histocli.stain import MacenkoNormalizer, NormalizedTiles
 from histocli.stain.conventions import CONVENTIONS, find_convention
+from histocli.stain.kernels import cpu_passes
 from histocli.stain.kernels.cpu import CpuPixels
 from histocli.stain.macenko import estimate_stains
 from histocli.stain.pixels import ArrayPixels
@@ -113,6 +115,12 @@ def test_every_grey_level_of_every_strength_is_rounded_right() -> None:
         fused, _ = CpuPixels.of(tile, constants).transform(matrices, keep)
         plain, _ = ArrayPixels.of(tile, constants, np.float64).transform(matrices, keep)
         assert np.abs(fused - plain).max() <= 0.52
+
+
+def test_compiled_code_needs_no_place_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cpu_passes.can_cache()
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    assert not cpu_passes.can_cache()
 
 
 @pytest.mark.slow
