@@ -55,7 +55,17 @@ def test_links_of_the_documents_lead_somewhere(name: str) -> None:
             assert ((ROOT / name).parent / target).exists(), target
 
 
-def test_measured_figures_in_the_readme_are_those_of_the_results() -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "readme_table.py")]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert printed.strip() in (ROOT / "README.md").read_text()
+@pytest.mark.parametrize(
+    ("command", "document"),
+    [
+        (["readme_table.py"], "README.md"),
+        (["stain_speed.py", "--table"], "README.md"),
+        (["stain_shift.py", "--table"], "docs/stain.md"),
+    ],
+)
+def test_measured_figures_in_the_documents_are_those_of_the_results(
+    command: list[str], document: str
+) -> None:
+    script = [sys.executable, str(ROOT / "benchmarks" / command[0]), *command[1:]]
+    printed = subprocess.run(script, check=True, capture_output=True, text=True).stdout
+    assert printed.strip() in (ROOT / document).read_text()

@@ -16,12 +16,12 @@ from histocli.stain.conventions import Convention
 from histocli.stain.cores import available_cores
 from histocli.stain.kernels import cpu_loops
 from histocli.stain.kernels.cpu_passes import (
-    ALL_BINS,
     ALL_DARK,
     ANGLE,
     ANY_DARK,
     BIN_BITS,
     BINS,
+    BLOCK_PX,
     CONCENTRATIONS,
     F64,
     I32,
@@ -31,7 +31,7 @@ from histocli.stain.kernels.cpu_passes import (
     Axes,
     Optics,
     blocks_of,
-    find_ranges,
+    new_scratch,
 )
 from histocli.stain.optical_density import density_table
 from histocli.stain.tissue import (
@@ -83,7 +83,15 @@ class CpuPixels:
         else:
             rule = ALL_DARK if convention.tissue_rule == "all_channels" else ANY_DARK
             limit = tissue_grey_level(convention)
-        optics = Optics(table.astype(np.float32), rule, limit)
+        optics = Optics(
+            table.astype(np.float32),
+            rule,
+            limit,
+            np.float32(convention.darkest),
+            np.float32(convention.brightest),
+            np.float32(convention.offset),
+            np.float32(np.log(convention.transmitted_light)),
+        )
         return cls(flat, convention, optics, luminance, workers or available_cores())
 
     @property
@@ -104,8 +112,9 @@ class CpuPixels:
     def angle_percentiles(self, plane: F64, levels: tuple[float, float]) -> F64:
         """See ``Pixels``."""
         ranges = np.zeros((len(self.tiles), 2, 2), np.float64)
-        rank = np.clip(self._sums[:, :1] - 1, 0, None) * np.array(levels) / 100
-        codes = self._order_statistics(ANGLE, plane, ranges, rank[:, None, :])[:, 0]
+        tissue = self._sums[:, :1]
+        rank = np.clip(tissue - 1, 0, None) * np.array(levels) / 100
+        codes = self._order_statistics(ANGLE, plane, ranges, rank, tissue)
         angles = _angle_of((codes + 0.5) / 2**22 - 2)
         return _between(angles, rank)
 
@@ -117,10 +126,9 @@ class CpuPixels:
         high = ends.max(axis=-1).sum(axis=-1)
         scale = (CODES - 2) / (high - low)
         ranges = np.stack([low, scale], axis=-1)
-        rank = np.full((len(self.tiles), 2, 1), (self.per_tile - 1) * level / 100)
-        codes = self._order_statistics(CONCENTRATIONS, inverse, ranges, rank)
-        values = (codes + 0.5) / scale[:, :, None, None] + low[:, :, None, None]
-        return _between(values, rank)[:, :, 0]
+        rank = np.full((len(self.tiles), 2), (self.per_tile - 1) * level / 100)
+        codes = self._order_statistics(CONCENTRATIONS, inverse, ranges, rank, self.per_tile)
+        return _between((codes + 0.5) / scale[:, :, None] + low[:, :, None], rank)
 
     def transform(self, matrices: F64, keep: NDArray[np.bool_]) -> tuple[U8, F64]:
         """Like ``ArrayPixels.transform``, but rounded to uint8."""
@@ -165,20 +173,22 @@ class CpuPixels:
         )
         return np.asarray(sums.reshape(len(self.tiles), self._blocks, 10).sum(axis=1))
 
-    def _order_statistics(self, kind: int, rows: F64, ranges: F64, rank: F64) -> I32:
-        """Codes of the ranks below and above each fractional rank ``(N, streams, levels)``.
+    def _order_statistics(
+        self, kind: int, rows: F64, ranges: F64, rank: F64, total: F64 | int
+    ) -> I32:
+        """Codes of the ranks below and above each fractional rank ``(N, 2)``.
 
         Returns:
-            Shape ``(N, streams, levels, 2)``; 0 where nothing counts.
+            Shape ``(N, 2, 2)``; 0 where nothing counts.
         """
-        ranks = np.stack([np.floor(rank), np.ceil(rank)], axis=-1).astype(np.int64)
-        chosen = np.zeros(ranks.shape, np.int32)
+        totals = np.broadcast_to(total, rank.shape)
+        wanted = np.stack([np.floor(rank), np.ceil(rank), totals], axis=-1).astype(np.int64)
+        chosen = np.zeros((*rank.shape, 2), np.int32)
         rows, ranges = np.ascontiguousarray(rows), np.ascontiguousarray(ranges)
         if len(self.tiles) < self.workers and self._blocks > 1:
-            for tile in range(len(self.tiles)):
-                chosen[tile] = self._select_in_parts(
-                    tile, kind, rows[tile], ranges[tile], ranks[tile]
-                )
+            for n in range(len(self.tiles)):
+                axes = Axes(kind, rows[n], ranges[n])
+                self._select_in_parts(n, axes, wanted[n], chosen[n])
         else:
             self._share_out(
                 len(self.tiles),
@@ -191,44 +201,39 @@ class CpuPixels:
                     kind,
                     rows,
                     ranges,
-                    ranks,
+                    wanted,
                     chosen,
                 ),
             )
         return chosen
 
-    def _select_in_parts(self, tile: int, kind: int, rows: F64, ranges: F64, ranks: I64) -> I32:
+    def _select_in_parts(self, n: int, axes: Axes, wanted: I64, chosen: I32) -> None:
         """``select_in_tiles`` for one large tile, whose blocks the threads share."""
-        pixels, luminance = self.tiles[tile], self.luminance[tile]
-        axes = Axes(kind, rows, ranges)
-        streams = len(ranks)
+        tile, lights, optics = self.tiles[n], self.luminance[n], self.optics
+        brackets = np.empty((2, 2), np.int32)
 
-        def count(first: int, last: int) -> I64:
-            histogram = np.zeros((streams, ALL_BINS), np.int64)
-            cpu_loops.count_in_blocks(pixels, luminance, first, last, self.optics, axes, histogram)
-            return histogram
-
-        histogram = np.sum(self._share_out(self._blocks, count), axis=0)
-        edges, before = np.zeros(ranks.shape, np.int32), np.zeros(ranks.shape[:2], np.int64)
-        room = 1 + max(
-            find_ranges(histogram[stream], ranks[stream], edges[stream], before[stream])
-            for stream in range(streams)
-        )
-
-        def collect(first: int, last: int) -> list[I32]:
-            found = np.empty((streams, room), np.int32)
-            counts = np.zeros(streams, np.int64)
-            cpu_loops.collect_in_blocks(
-                pixels, luminance, first, last, self.optics, axes, edges, found, counts
+        def scan(first: int, last: int) -> tuple[list[I32], I64]:
+            found = np.empty((2, (last - first) * BLOCK_PX + 8), np.int32)
+            tally = np.empty((2, 2), np.int64)
+            room = new_scratch()
+            cpu_loops.scan_blocks(
+                tile, lights, first, last, optics, axes, brackets, room, found, tally
             )
-            return [found[stream, : counts[stream]] for stream in range(streams)]
+            return [found[target, :inside] for target, inside in enumerate(tally[:, 0])], tally
 
-        parts = self._share_out(self._blocks, collect)
-        chosen = np.zeros(ranks.shape, np.int32)
-        for stream, found in enumerate(zip(*parts, strict=True)):
-            together = np.concatenate(found)
-            cpu_loops.pick_ranks(together, ranks[stream], before[stream], chosen[stream])
-        return chosen
+        for stride in (cpu_loops.stride_of(self.per_tile), 1):
+            room = new_scratch()
+            cpu_loops.brackets_of(tile, lights, stride, optics, axes, wanted, room, brackets)
+            found, tallies = zip(*self._share_out(self._blocks, scan), strict=True)
+            below = np.sum(tallies, axis=0)[:, 1]
+            held = [
+                cpu_loops.pick_ranks(
+                    np.concatenate(codes), wanted[target], below[target], chosen[target]
+                )
+                for target, codes in enumerate(zip(*found, strict=True))
+            ]
+            if all(held):
+                return
 
     def _share_out(self, units: int, work: Callable[[int, int], Any]) -> list[Any]:
         """Call ``work(first, last)`` on parts of ``range(units)``, on several threads."""

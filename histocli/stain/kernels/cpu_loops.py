@@ -4,6 +4,7 @@ import numpy as np
 
 from histocli.stain.kernels.cpu_passes import (
     ALL_BINS,
+    ANGLE,
     BLOCK_PX,
     F64,
     I32,
@@ -11,18 +12,20 @@ from histocli.stain.kernels.cpu_passes import (
     U8,
     Axes,
     Optics,
+    Scratch,
     add_moments,
     apply_matrix,
     blocks_of,
-    collect_codes,
     compiled,
     compiled_strictly,
+    compute_density,
     count_codes,
-    find_ranges,
-    load_density,
+    find_brackets,
     load_tissue,
+    look_up_density,
     make_codes,
     new_scratch,
+    scan_codes,
 )
 
 
@@ -37,9 +40,133 @@ def moments_of_units(
         tile = unit // blocks
         start = (unit % blocks) * BLOCK_PX
         stop = min(start + BLOCK_PX, tiles.shape[2])
-        load_density(tiles[tile], start, stop, optics.table, scratch.density)
+        look_up_density(tiles[tile], start, stop, optics, scratch.density)
         load_tissue(tiles[tile], luminance[tile], start, stop, optics, scratch.tissue)
         add_moments(scratch.density, scratch.tissue, stop - start, sums[unit])
+
+
+@compiled
+def stride_of(pixels: int) -> int:
+    """One pixel of so many is a sample: the more pixels, the fewer of them have to be looked at.
+
+    Odd, so that it walks through the columns of a tile.
+    """
+    return int(np.sqrt(pixels)) // 16 | 1
+
+
+@compiled
+def brackets_of(
+    tile: U8,
+    luminance: I32,
+    stride: int,
+    optics: Optics,
+    axes: Axes,
+    wanted: I64,
+    scratch: Scratch,
+    brackets: I32,
+) -> None:
+    """``find_brackets`` from every ``stride``-th pixel; a tile of one block leaves its codes in ``scratch``."""
+    histogram = np.zeros((1 if axes.kind == ANGLE else 2, ALL_BINS), np.int64)
+    sample, step = tile, stride
+    if blocks_of(tile.shape[1]) > 1 and stride > 1:
+        step = 1
+        sample = np.empty((3, (tile.shape[1] + stride - 1) // stride), np.uint8)
+        for channel in range(3):
+            row, picked = tile[channel], sample[channel]
+            for i in range(len(picked)):
+                picked[i] = row[i * stride]
+    for block in range(blocks_of(sample.shape[1])):
+        pixels = make_codes(sample, luminance, block, optics, axes, scratch)
+        count_codes(scratch.codes, pixels, step, histogram)
+    find_brackets(histogram, wanted, stride > 1, brackets)
+
+
+@compiled
+def scan_blocks(
+    tile: U8,
+    luminance: I32,
+    first: int,
+    last: int,
+    optics: Optics,
+    axes: Axes,
+    brackets: I32,
+    scratch: Scratch,
+    found: I32,
+    tally: I64,
+) -> None:
+    """``scan_codes`` of some blocks of a tile, for both targets.
+
+    Args:
+        tile: Grey levels.
+        luminance: See ``load_tissue``.
+        first: First block.
+        last: First block that is not wanted.
+        optics: Table and rule.
+        axes: What becomes a code.
+        brackets: Of each target.
+        scratch: Room; holds the codes of a tile of one block.
+        found: Filled: codes inside, shape ``(2, at least pixels + 8)``.
+        tally: Filled: of each target how many lie inside, and how many below, shape ``(2, 2)``.
+    """
+    tally[:] = 0
+    pixels = tile.shape[1]
+    alone = blocks_of(pixels) == 1
+    for block in range(first, last):
+        if not alone:
+            pixels = make_codes(tile, luminance, block, optics, axes, scratch)
+        for target in range(2):
+            codes = scratch.codes[0 if axes.kind == ANGLE else target]
+            tally[target, 0], below = scan_codes(
+                codes, pixels, brackets[target], scratch, found[target], tally[target, 0]
+            )
+            tally[target, 1] += below
+
+
+@compiled
+def pick_ranks(found: I32, wanted: I64, below: int, chosen: I32) -> bool:
+    """The codes of two neighboring ranks; False if the codes found do not hold them.
+
+    Args:
+        found: Codes inside a bracket.
+        wanted: The ranks, and how many codes there are; none have no ranks, and leave 0.
+        below: How many codes lie below the bracket.
+        chosen: Filled.
+    """
+    chosen[:] = 0
+    if wanted[2] == 0:
+        return True
+    first, last = wanted[0] - below, wanted[1] - below
+    if first < 0 or last >= len(found):
+        return False
+    part_at(found, first)
+    chosen[0] = chosen[1] = found[first]
+    if last > first:
+        chosen[1] = found[last:].min()
+    return True
+
+
+@compiled
+def part_at(values: I32, place: int) -> None:
+    """Bring the value of rank ``place`` to its place, smaller ones before it, greater ones behind it."""
+    low, high = 0, len(values) - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        left, right = low, high
+        while left <= right:
+            while values[left] < pivot:
+                left += 1
+            while values[right] > pivot:
+                right -= 1
+            if left <= right:
+                values[left], values[right] = values[right], values[left]
+                left += 1
+                right -= 1
+        if place <= right:
+            high = right
+        elif place >= left:
+            low = left
+        else:
+            return
 
 
 @compiled
@@ -52,87 +179,30 @@ def select_in_tiles(
     kind: int,
     rows: F64,
     ranges: F64,
-    ranks: I64,
+    wanted: I64,
     chosen: I32,
 ) -> None:
-    """Codes of given ranks, ``chosen (N, streams, levels, 2)``, of the tiles from ``first`` to ``last``."""
+    """Codes of the wanted ranks, ``chosen (N, 2, 2)``, of the tiles from ``first`` to ``last``."""
     pixels = tiles.shape[2]
     blocks = blocks_of(pixels)
-    streams = ranks.shape[1]
     scratch = new_scratch()
-    histogram = np.empty((streams, ALL_BINS), np.int64)
-    found = np.empty((streams, pixels + 1), np.int32)
-    edges = np.empty((streams, ranks.shape[2], 2), np.int32)
-    before = np.empty((streams, ranks.shape[2]), np.int64)
-    counts = np.empty(streams, np.int64)
-    for tile in range(first, last):
-        axes = Axes(kind, rows[tile], ranges[tile])
-        histogram[:] = 0
-        count_codes(tiles[tile], luminance[tile], 0, blocks, optics, axes, scratch, histogram)
-        counts[:] = 0
-        for stream in range(streams):
-            find_ranges(histogram[stream], ranks[tile, stream], edges[stream], before[stream])
-        for block in range(blocks):
-            here = min(BLOCK_PX, pixels - block * BLOCK_PX)
-            if blocks > 1:
-                make_codes(tiles[tile], luminance[tile], block, optics, axes, scratch)
-            for stream in range(streams):
-                counts[stream] = collect_codes(
-                    scratch.codes[stream], here, edges[stream], found[stream], counts[stream]
-                )
-        for stream in range(streams):
-            pick_ranks(
-                found[stream, : counts[stream]],
-                ranks[tile, stream],
-                before[stream],
-                chosen[tile, stream],
-            )
-
-
-@compiled
-def pick_ranks(found: I32, ranks: I64, before: I64, chosen: I32) -> None:
-    """The codes of pairs of ranks among the codes found in their ranges; 0 where there are none."""
-    found.sort()
-    for level in range(len(ranks)):
-        for end in range(2):
-            position = ranks[level, end] - before[level]
-            chosen[level, end] = found[position] if 0 <= position < len(found) else 0
-
-
-@compiled
-def count_in_blocks(
-    tile: U8,
-    luminance: I32,
-    first: int,
-    last: int,
-    optics: Optics,
-    axes: Axes,
-    histogram: I64,
-) -> None:
-    """``count_codes`` for one thread's share of a large tile."""
-    count_codes(tile, luminance, first, last, optics, axes, new_scratch(), histogram)
-
-
-@compiled
-def collect_in_blocks(
-    tile: U8,
-    luminance: I32,
-    first: int,
-    last: int,
-    optics: Optics,
-    axes: Axes,
-    edges: I32,
-    found: I32,
-    counts: I64,
-) -> None:
-    """Codes in the wanted ranges, ``found (streams, room)``, of one thread's share of a large tile."""
-    scratch = new_scratch()
-    for block in range(first, last):
-        pixels = make_codes(tile, luminance, block, optics, axes, scratch)
-        for stream in range(found.shape[0]):
-            counts[stream] = collect_codes(
-                scratch.codes[stream], pixels, edges[stream], found[stream], counts[stream]
-            )
+    found = np.empty((2, pixels + 8), np.int32)
+    brackets = np.empty((2, 2), np.int32)
+    tally = np.empty((2, 2), np.int64)
+    for n in range(first, last):
+        tile, lights = tiles[n], luminance[n]
+        axes = Axes(kind, rows[n], ranges[n])
+        stride = stride_of(pixels)
+        while stride > 0:
+            brackets_of(tile, lights, stride, optics, axes, wanted[n], scratch, brackets)
+            scan_blocks(tile, lights, 0, blocks, optics, axes, brackets, scratch, found, tally)
+            held = True
+            for target in range(2):
+                inside, below = tally[target]
+                codes = found[target, :inside]
+                held &= pick_ranks(codes, wanted[n, target], below, chosen[n, target])
+            # All pixels instead of a sample, and then it is done.
+            stride = 0 if held or stride == 1 else 1
 
 
 @compiled
@@ -158,7 +228,7 @@ def transform_units(
         if keep[tile]:
             out[tile, :, start:stop] = tiles[tile, :, start:stop]
             continue
-        load_density(tiles[tile], start, stop, optics.table, scratch.density)
+        compute_density(tiles[tile], start, stop, optics, scratch.density)
         load_tissue(tiles[tile], luminance[tile], start, stop, optics, scratch.tissue)
         lost[unit] = apply_matrix(
             scratch.density, scratch.tissue, stop - start, matrices[tile], light, out[tile], start

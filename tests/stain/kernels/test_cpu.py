@@ -10,7 +10,9 @@ from histocli.stain import MacenkoNormalizer, NormalizedTiles
 from histocli.stain.conventions import CONVENTIONS, find_convention
 from histocli.stain.kernels import cpu_passes
 from histocli.stain.kernels.cpu import CpuPixels
+from histocli.stain.kernels.cpu_loops import stride_of
 from histocli.stain.macenko import estimate_stains
+from histocli.stain.optical_density import density_table
 from histocli.stain.pixels import ArrayPixels
 from histocli.stain.status import DEFAULT_GUARDS
 from tests.stain.synthetic import large_phantom, phantom_batch
@@ -71,6 +73,43 @@ def test_percentiles_are_the_definitions_own(convention: str) -> None:
         plain.concentration_percentiles(inverse, 99.0),
         atol=1e-5,
     )
+
+
+@pytest.mark.parametrize("side", [96, 300])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_percentiles_are_exact_where_the_sampled_pixels_mislead(side: int, workers: int) -> None:
+    constants = find_convention("torchstain")
+    tile = large_phantom(side, side)
+    flat = tile.reshape(1, 3, side * side)
+    # Whatever is looked at first is darker than all the rest, or another color.
+    flat[:, :, :: stride_of(side * side)] = np.array([90, 20, 60], np.uint8)[:, None]
+    fused, plain = (
+        CpuPixels.of(tile, constants, workers),
+        ArrayPixels.of(tile, constants, np.float64),
+    )
+    plane = np.array([[[0.6, 0.7, 0.38], [-0.7, 0.68, -0.2]]])
+    for levels in ((1.0, 99.0), (40.0, 60.0)):
+        np.testing.assert_allclose(
+            fused.angle_percentiles(plane, levels),
+            plain.angle_percentiles(plane, levels),
+            atol=2e-6,
+        )
+    inverse = np.array([[[2.0, -1.0, 0.3], [-1.2, 1.6, 0.4]]])
+    for level in (50.0, 90.0):
+        np.testing.assert_allclose(
+            fused.concentration_percentiles(inverse, level),
+            plain.concentration_percentiles(inverse, level),
+            atol=1e-5,
+        )
+
+
+def test_the_computed_logarithm_is_the_table_s() -> None:
+    grey = np.tile(np.arange(256, dtype=np.uint8), (1, 3, 1))[..., None]
+    for constants in CONVENTIONS.values():
+        pixels = CpuPixels.of(grey, constants)
+        density = np.empty((3, cpu_passes.BLOCK_PX), np.float32)
+        cpu_passes.compute_density(pixels.tiles[0], 0, 256, pixels.optics, density)
+        np.testing.assert_allclose(density[0, :256], density_table(constants), atol=4e-7)
 
 
 def test_a_tile_is_the_same_alone_in_a_batch_and_in_any_layout() -> None:
