@@ -20,8 +20,9 @@ class NormalizedTiles:
 
     Attributes:
         tiles: uint8, shape ``(N, 3, H, W)``, of the kind that came in.
-        stain_matrices: What the tile was normalised by, shape ``(N, 3, 2)``; NaN where it was not.
-        maximum_concentrations: Shape ``(N, 2)``; NaN where the tile was not normalised.
+        stain_matrices: What the tile was normalised by, shape ``(N, 3, 2)``. A tile that stayed as it was
+            has the reference's: a change from the reference to itself. NaN if the method knows no stains.
+        maximum_concentrations: Likewise, shape ``(N, 2)``.
         tissue_fraction: Shape ``(N,)``.
         status_codes: ``StainStatus`` values, shape ``(N,)``.
         used_codes: ``EstimateSource`` values: whose estimate was used, shape ``(N,)``.

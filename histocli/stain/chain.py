@@ -26,7 +26,7 @@ def candidate_of(
     """Given stains as arrays beside an estimate; NaN where there is none."""
     nothing = StainReference(((np.nan, np.nan),) * 3, (np.nan, np.nan))
     known = [stain or nothing for stain in stains]
-    return Candidate(source, *_as_arrays(known, like.maximum_concentrations))
+    return Candidate(source, *as_arrays(known, like.maximum_concentrations))
 
 
 def apply_chain(
@@ -52,7 +52,7 @@ def apply_chain(
     """
     xp = namespace_of(estimate.maximum_concentrations)
     own = estimate.maximum_concentrations
-    matrices, maxima = _as_arrays(targets, own)
+    matrices, maxima = as_arrays(targets, own)
     glass = estimate.status_codes == int(StainStatus.BLANK)
     choice = choose_estimates(candidates, ~glass, matrices, maxima, guards)
     keep = choice.used == int(EstimateSource.IDENTITY)
@@ -69,7 +69,7 @@ def apply_chain(
     return light, choice, worse_of(status, clipped > guards.clipped_fraction, StainStatus.CLIPPED)
 
 
-def _as_arrays(stains: Sequence[StainReference], like: Array) -> tuple[Array, Array]:
+def as_arrays(stains: Sequence[StainReference], like: Array) -> tuple[Array, Array]:
     """Matrices ``(N, 3, 2)`` and maxima ``(N, 2)`` in the library and on the device of an array."""
     xp = namespace_of(like)
     matrices = np.array([stain.stain_matrix for stain in stains], np.float64).reshape(-1, 3, 2)

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-import numpy as np
-
 from histocli.errors import SettingsError
 from histocli.stain.arrays import Array, device_of, namespace_of
 from histocli.stain.matching import match_stains
@@ -94,13 +92,14 @@ def choose_estimates(
         guards: A larger scale than theirs is not used.
     """
     xp = namespace_of(allowed, reference_maxima)
-    dtype, device, count = reference_maxima.dtype, device_of(allowed), allowed.shape[0]
+    device, count = device_of(allowed), allowed.shape[0]
     itself = match_stains(
         reference_matrices, reference_maxima, reference_matrices, reference_maxima
     )
     by_stain = xp.broadcast_to(itself.by_stain, (count, 2, 3, 3))
-    stains = xp.full((count, 3, 2), np.nan, dtype=dtype, device=device)
-    maxima = xp.full((count, 2), np.nan, dtype=dtype, device=device)
+    # From the reference to itself: the tile stays as it is.
+    nothing = xp.zeros((count, 1), dtype=reference_maxima.dtype, device=device)
+    stains, maxima = reference_matrices + nothing[:, :, None], reference_maxima + nothing
     used = xp.full((count,), int(EstimateSource.IDENTITY), dtype=xp.int64, device=device)
     for candidate in candidates:
         given, top = candidate.stain_matrices, candidate.maximum_concentrations

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import array_api_compat
-import numpy as np
 
 from histocli.stain.arrays import Array, namespace_of
 from histocli.stain.batches import NormalizedTiles, StainImage, check_tiles
+from histocli.stain.chain import as_arrays
 from histocli.stain.context import EstimateSource, parse_chain
 from histocli.stain.conventions import Convention, find_convention
 from histocli.stain.macenko import StainEstimate, estimate_stains
@@ -53,10 +53,11 @@ class MacenkoNormalizer(StainNormalizer):
         out, stains = cuda.normalize(work, constants, self.reference, self.guards)
         xp = namespace_of(stains.used)
         used = xp.where(stains.used, int(EstimateSource.TILE), int(EstimateSource.IDENTITY))
+        matrix, maxima = as_arrays([self.reference], stains.maximum_concentrations)
         outputs = (
             out,
-            xp.where(stains.used[:, None, None], stains.stain_matrices, np.nan),
-            xp.where(stains.used[:, None], stains.maximum_concentrations, np.nan),
+            xp.where(stains.used[:, None, None], stains.stain_matrices, matrix),
+            xp.where(stains.used[:, None], stains.maximum_concentrations, maxima),
             stains.tissue_fraction,
             stains.status_codes,
             xp.astype(used, xp.int64),

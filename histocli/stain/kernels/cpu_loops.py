@@ -65,7 +65,7 @@ def brackets_of(
     scratch: Scratch,
     brackets: I32,
 ) -> None:
-    """``find_brackets`` from every ``stride``-th pixel; a tile of one block leaves its codes in ``scratch``."""
+    """``find_brackets`` from every ``stride``-th pixel; leaves the codes of a tile of one block."""
     histogram = np.zeros((1 if axes.kind == ANGLE else 2, ALL_BINS), np.int64)
     sample, step = tile, stride
     if blocks_of(tile.shape[1]) > 1 and stride > 1:
