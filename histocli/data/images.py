@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from histocli.data.jpeg import decode_jpeg
 from histocli.errors import UnreadableTileError
 
 FORMATS: Mapping[str, str] = {
@@ -44,11 +45,14 @@ def decode_image(content: bytes, name: Path | str) -> NDArray[np.uint8]:
         UnreadableTileError: Whatever is wrong with the content.
     """
     try:
+        pixels = decode_jpeg(content, _check_size)
+        if pixels is not None:
+            return pixels
         # A warning of Pillow (a bomb, broken metadata) means the file is not to be trusted.
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=sorted(set(FORMATS.values()))) as image:
-                _check_size(image)
+                _check_size(image.width, image.height)
                 image.load()
                 return _to_rgb(image)
     except Exception as error:
@@ -73,9 +77,9 @@ def read_file(path: Path) -> bytes:
         raise UnreadableTileError(path, error.strerror or str(error)) from error
 
 
-def _check_size(image: Image.Image) -> None:
-    if image.width * image.height > MAXIMUM_PIXELS:
-        raise ValueError(f"{image.width}x{image.height} pixels are no tile; cut it into tiles")
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAXIMUM_PIXELS:
+        raise ValueError(f"{width}x{height} pixels are no tile; cut it into tiles")
 
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
