@@ -21,6 +21,14 @@ def device_of(array: Array) -> Any:
     return array_api_compat.device(array)
 
 
+def take_along_last(values: Array, places: Array) -> Array:
+    """Elements of the last axis, by place."""
+    if array_api_compat.is_torch_array(values):
+        # torch's take_along_dim fixes the number of tiles in an exported graph.
+        return values.gather(-1, places)
+    return namespace_of(values).take_along_axis(values, places, axis=-1)
+
+
 def wide_float(array: Array) -> Any:
     """float64; float32 where the device has nothing wider (Apple's MPS)."""
     xp = namespace_of(array)

@@ -1,6 +1,7 @@
 """Which body does the work, and how arrays get in and out of it."""
 
-import importlib.util
+import functools
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,14 +50,25 @@ BACKENDS: Mapping[str, str] = {
 }
 
 
+def check_backend(name: str, method: str | None = None) -> None:
+    """Refuse an unknown backend, and for a method without fused bodies those.
+
+    Raises:
+        SettingsError: Listing what there is.
+    """
+    if name not in BACKENDS:
+        raise SettingsError(f"unknown stain backend {name!r}; choose one of {', '.join(BACKENDS)}")
+    if method is not None and name not in ("auto", "torch", "numpy"):
+        raise SettingsError(f"{method} has no {name} body; choose the backend torch or numpy")
+
+
 def find_backend(name: str, tiles: Array) -> Backend:
     """Choose how to work on ``tiles``; the result returns in the library that they came in.
 
     Raises:
         SettingsError: If the backend is unknown or cannot be had.
     """
-    if name not in BACKENDS:
-        raise SettingsError(f"unknown stain backend {name!r}; choose one of {', '.join(BACKENDS)}")
+    check_backend(name)
     leave = _way_back(tiles)
     if name == "auto":
         name = automatic_backend(_device_type(tiles))
@@ -76,8 +88,7 @@ def find_array_backend(name: str, tiles: Array, method: str) -> Backend:
     Raises:
         SettingsError: If a fused body is asked for.
     """
-    if name not in ("auto", "torch", "numpy"):
-        raise SettingsError(f"{method} has no {name} body; choose the backend torch or numpy")
+    check_backend(name, method)
     return find_backend("torch" if name == "auto" else name, tiles)
 
 
@@ -85,9 +96,16 @@ def automatic_backend(device_type: str) -> str:
     """The fastest backend for tiles on a device: ``cpu``, ``cuda``, or another that torch knows."""
     if device_type == "cpu":
         return "cpu"
-    if device_type == "cuda" and importlib.util.find_spec("cupy") is not None:
-        return "cuda"
-    return "torch"
+    return "cuda" if device_type == "cuda" and _has_cupy() else "torch"
+
+
+@functools.cache
+def _has_cupy() -> bool:
+    try:
+        importlib.import_module("cupy")
+    except ImportError:
+        return False
+    return True
 
 
 def _device_type(tiles: Array) -> str:
@@ -140,7 +158,9 @@ def _to_cupy(array: Array) -> Array:
             f"the cuda backend needs CuPy ({error}); install histocli[gpu] or choose --backend torch"
         ) from error
     if array_api_compat.is_torch_array(array):
-        return cupy.from_dlpack(array.contiguous())
+        return (
+            cupy.from_dlpack(array.contiguous()) if array.is_cuda else cupy.asarray(array.numpy())
+        )
     return cupy.asarray(array)
 
 

@@ -1,16 +1,18 @@
 """A batch of tiles: what goes in, in which portions it is worked on, and what comes out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from histocli.errors import SettingsError
 from histocli.stain.arrays import Array, namespace_of, to_numpy
 from histocli.stain.context import EstimateSource
 from histocli.stain.status import StainStatus
 
+Given = TypeVar("Given")
 StainImage = Literal["normalized", "hematoxylin", "eosin"]
 
 
@@ -56,12 +58,47 @@ def as_tiles(light: Array, shape: tuple[int, ...]) -> Array:
     return xp.reshape(light, tuple(shape))
 
 
+def as_batch(image: Array) -> Array:
+    """An image ``(3, H, W)`` as a batch of one; a batch as it is.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    shape = tuple(getattr(image, "shape", ()))
+    if len(shape) == 3 and shape[0] != 3:
+        raise ValueError(f"expected an image of shape (3, H, W), channels first, not {shape}")
+    return image[None] if len(shape) == 3 else image
+
+
 def check_tiles(tiles: Array) -> None:
     """Refuse anything but a batch of uint8 RGB tiles."""
-    if tiles.ndim != 4 or tiles.shape[1] != 3:
-        raise ValueError(f"expected tiles of shape (N, 3, H, W), not {tuple(tiles.shape)}")
+    shape = tuple(getattr(tiles, "shape", ()))
+    if len(shape) != 4 or shape[1] != 3:
+        raise ValueError(f"expected tiles of shape (N, 3, H, W), channels first, not {shape}")
+    if shape[0] and not shape[2] * shape[3]:
+        raise ValueError(f"tiles of shape {shape} have no pixels")
     if str(tiles.dtype).removeprefix("torch.") != "uint8":
         raise ValueError(f"expected uint8 tiles, not {tiles.dtype}")
+
+
+def portion(given: Sequence[Given], first: int, last: int) -> Sequence[Given]:
+    """What belongs to some tiles of what was given for each tile, or once for all."""
+    return given if len(given) == 1 else given[first:last]
+
+
+def check_given(tiles: Array, **given: Sequence[object]) -> None:
+    """Refuse what is given neither for each tile nor once for all."""
+    for name, values in given.items():
+        if len(values) not in (1, len(tiles)):
+            raise ValueError(f"{name}: {len(values)} given for {len(tiles)} tiles")
+
+
+def check_image(image: str) -> None:
+    """Refuse what is no kind of image."""
+    if image not in get_args(StainImage):
+        raise SettingsError(
+            f"unknown image {image!r}; choose one of {', '.join(get_args(StainImage))}"
+        )
 
 
 def in_parts(

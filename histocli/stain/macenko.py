@@ -47,12 +47,12 @@ def estimate_stains(pixels: Pixels, convention: Convention, guards: Guards) -> S
 
     Source:
         Macenko et al., ISBI 2009. Differs in: the angle is measured from the mean optical density, so
-        that neither the sign nor the order of the eigenvectors matters and no angle can wrap.
+        that neither the sign nor the order of the eigenvectors matters and tissue lies around zero.
     """
     count, mean, covariance = pixels.tissue_moments()
     xp = namespace_of(count)
     tissue_fraction = count / pixels.per_tile
-    enough = (tissue_fraction >= guards.tissue_fraction) & (count >= 3)
+    enough = (tissue_fraction >= guards.tissue_fraction) & (count >= guards.tissue_pixels)
     plane, ratio = _principal_plane(mean, covariance, enough)
 
     levels = (convention.angle_percentile, 100 - convention.angle_percentile)
@@ -73,7 +73,7 @@ def estimate_stains(pixels: Pixels, convention: Convention, guards: Guards) -> S
         concentration_matrix(safe), convention.concentration_percentile
     )
     doubtful = ~distinct | (angle < guards.doubtful_angle_degrees)
-    return judged(safe, maxima, tissue_fraction, doubtful, enough & distinct, guards)
+    return judged(safe, maxima, tissue_fraction, doubtful, enough, distinct, guards)
 
 
 def judged(
@@ -81,7 +81,8 @@ def judged(
     maxima: Array,
     tissue_fraction: Array,
     doubtful: Array,
-    usable: Array,
+    enough: Array,
+    distinct: Array,
     guards: Guards,
 ) -> StainEstimate:
     """Put an estimate together and say what it is worth.
@@ -91,17 +92,18 @@ def judged(
         maxima: Maximum concentrations, shape ``(N, 2)``.
         tissue_fraction: Shape ``(N,)``.
         doubtful: True where the two vectors may be one stain, shape ``(N,)``.
-        usable: False where they must not be used, shape ``(N,)``.
+        enough: False where there is too little tissue, shape ``(N,)``.
+        distinct: False where the two vectors must not be used, shape ``(N,)``.
         guards: The limits.
     """
     xp = namespace_of(maxima)
     positive = xp.all(maxima > 0, axis=-1)
     finite = xp.all(xp.isfinite(maxima), axis=-1)
     finite = finite & xp.all(xp.isfinite(vectors), axis=(-2, -1))
-    status = xp.where(positive & finite, int(StainStatus.OK), int(StainStatus.ILL_CONDITIONED))
+    sound = positive & finite & (stain_angle(vectors) <= guards.widest_angle_degrees)
+    status = xp.where(sound, int(StainStatus.OK), int(StainStatus.ILL_CONDITIONED))
     status = xp.where(doubtful, int(StainStatus.SINGLE_STAIN), status)
-    low = tissue_fraction < guards.tissue_fraction
-    status = xp.where(low, int(StainStatus.LOW_TISSUE), status)
+    status = xp.where(enough, status, int(StainStatus.LOW_TISSUE))
     blank = tissue_fraction < guards.blank_fraction
     status = xp.where(blank, int(StainStatus.BLANK), status)
     return StainEstimate(
@@ -109,7 +111,7 @@ def judged(
         maximum_concentrations=maxima,
         tissue_fraction=tissue_fraction,
         status_codes=xp.astype(status, xp.int64),
-        usable=usable & positive & finite & ~low,
+        usable=enough & distinct & sound,
     )
 
 

@@ -39,7 +39,7 @@ class StainNormalization(nn.Module):
         """Normalise; in full precision whatever autocast says, because the estimate needs its digits."""
         others = None
         if self.dataset is not None:
-            others = {EstimateSource.DATASET: [self.dataset] * len(tiles)}
+            others = {EstimateSource.DATASET: [self.dataset]}
         wants_gradient = torch.is_grad_enabled() and tiles.requires_grad
         if self.quantize and not wants_gradient and not _traced():
             grey = (tiles.detach() * 255.0).round().clamp(0, 255).to(torch.uint8)

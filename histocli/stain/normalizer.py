@@ -10,8 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histocli.stain.arrays import Array, namespace_of, to_numpy
-from histocli.stain.backends import Backend, find_backend
-from histocli.stain.batches import NormalizedTiles, StainImage, as_tiles, check_tiles, in_parts
+from histocli.stain.backends import Backend, check_backend, find_backend
+from histocli.stain.batches import (
+    NormalizedTiles,
+    StainImage,
+    as_batch,
+    as_tiles,
+    check_given,
+    check_image,
+    check_tiles,
+    in_parts,
+    portion,
+)
 from histocli.stain.chain import apply_chain, candidate_of, own_candidate
 from histocli.stain.context import Candidate, EstimateSource, parse_chain
 from histocli.stain.conventions import Convention, find_convention
@@ -41,6 +51,12 @@ class StainNormalizer(ABC):
     guards: Guards = DEFAULT_GUARDS
     context: str = "tile"
 
+    def __post_init__(self) -> None:
+        """Refuse unknown names at once, not at the first tile."""
+        find_convention(self.convention)
+        check_backend(self.backend)
+        parse_chain(self.context)
+
     @abstractmethod
     def _estimate(self, pixels: Pixels, convention: Convention) -> StainEstimate:
         """The stains of each tile."""
@@ -68,19 +84,25 @@ class StainNormalizer(ABC):
                 colors. A tile without a usable estimate is separated by the reference's stains.
 
         Raises:
-            ValueError: If the array is not uint8 of that shape.
-            SettingsError: If convention, backend or context are unknown.
+            ValueError: If the array is not uint8 of that shape, or stains are given for another number of
+                tiles.
+            SettingsError: If the image is unknown.
         """
         check_tiles(tiles)
+        check_image(image)
+        given_to_all = {source.label: stains for source, stains in (others or {}).items()}
+        check_given(tiles, **given_to_all, references=references or [self.reference])
         backend, constants = self._find_backend(tiles), find_convention(self.convention)
         work = backend.enter(tiles)
 
         def one_part(first: int, last: int) -> tuple[Array, ...]:
             pixels = backend.pixels(work[first:last], constants)
             estimate = self._estimate(pixels, constants)
-            given = {source: stains[first:last] for source, stains in (others or {}).items()}
+            given = {
+                source: portion(stains, first, last) for source, stains in (others or {}).items()
+            }
             candidates = self._candidates(estimate, given)
-            targets = [self.reference] if references is None else references[first:last]
+            targets = portion(references or [self.reference], first, last)
             light, choice, status = apply_chain(
                 pixels, estimate, candidates, targets, self.guards, image
             )
@@ -163,9 +185,11 @@ class StainNormalizer(ABC):
         Raises:
             ValueError: If the image holds no usable stain.
         """
-        tiles = image[None] if image.ndim == 3 else image
+        tiles = as_batch(image)
         reference = self.typical(self.parameters(tiles), name)
         if reference is None:
+            if not len(tiles):
+                raise ValueError("no image to take the stain of")
             status = StainStatus(int(to_numpy(self.estimate(tiles).status_codes)[0]))
             raise ValueError(f"no usable stain in the image ({status.label}); choose another")
         return replace(self, reference=reference)
@@ -181,4 +205,4 @@ class StainNormalizer(ABC):
         Raises:
             InputError: If the file is none.
         """
-        return StainReference.load(path)
+        return StainReference.load(Path(path))

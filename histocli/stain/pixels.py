@@ -13,6 +13,9 @@ from histocli.stain.optical_density import grey_levels, optical_density, transmi
 from histocli.stain.statistics import combine_channels, masked_moments, percentiles
 from histocli.stain.tissue import tissue_mask
 
+# Optical density below which a pixel's projection on the plane is rounding.
+LEAST_PROJECTION = 1e-4
+
 
 class Pixels(Protocol):
     """The pixels of N tiles. Everything it takes and gives is float64, N rows, and small."""
@@ -83,7 +86,11 @@ class ArrayPixels:
         """See ``Pixels``."""
         xp = namespace_of(plane)
         projected = combine_channels(xp.astype(plane, self.density.dtype), self.density)
-        angle = xp.atan2(projected[:, 1, :], projected[:, 0, :])
+        along, across = projected[:, 0, :], projected[:, 1, :]
+        # A pixel along the plane's normal has no angle but that of its rounding errors.
+        seen = xp.abs(along) + xp.abs(across) >= LEAST_PROJECTION
+        along = xp.where(seen, along, xp.ones_like(along))
+        angle = xp.atan2(xp.where(seen, across, 0 * across), along)
         return xp.astype(percentiles(angle, levels, self.tissue), plane.dtype)
 
     def concentration_percentiles(self, inverse: Array, level: float) -> Array:

@@ -3,12 +3,16 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import ArrayLike
 
 from histocli.atomic_files import write_json
 from histocli.errors import InputError
+
+# Of an angle of 2 degrees: closer stains are one.
+LARGEST_COSINE = 0.9994
 
 Rows = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 
@@ -28,10 +32,25 @@ class StainReference:
     name: str = "fitted"
 
     @classmethod
-    def of(cls, matrix: NDArray[Any], maxima: NDArray[Any], name: str = "fitted") -> Self:
-        """From a stain matrix ``(3, 2)`` and two maxima."""
-        red, green, blue = ((float(h), float(e)) for h, e in matrix)
-        return cls((red, green, blue), (float(maxima[0]), float(maxima[1])), name)
+    def of(cls, matrix: ArrayLike, maxima: ArrayLike, name: str = "fitted") -> Self:
+        """From a stain matrix ``(3, 2)`` and two maxima; columns are brought to unit length.
+
+        Raises:
+            ValueError: If they are no two stains.
+        """
+        stains, tops = np.asarray(matrix, np.float64), np.asarray(maxima, np.float64)
+        if stains.shape != (3, 2) or tops.shape != (2,):
+            raise ValueError("needs a stain matrix of 3 rows and 2 columns, and 2 concentrations")
+        lengths = np.linalg.norm(stains, axis=0)
+        if not (np.isfinite(stains).all() and (lengths > 0).all()):
+            raise ValueError("its stains are not finite numbers other than zero")
+        if not (np.isfinite(tops).all() and (tops > 0).all()):
+            raise ValueError("its maximum concentrations are not positive")
+        stains, tops = stains / lengths, tops * lengths
+        if abs(stains[:, 0] @ stains[:, 1]) > LARGEST_COSINE:
+            raise ValueError("its two stains are one")
+        red, green, blue = ((float(h), float(e)) for h, e in stains)
+        return cls((red, green, blue), (float(tops[0]), float(tops[1])), name)
 
     def save(self, path: Path) -> None:
         """Write the reference as JSON."""
@@ -46,12 +65,10 @@ class StainReference:
         """
         try:
             content = json.loads(path.read_text())
-            red, green, blue = ((float(h), float(e)) for h, e in content["stain_matrix"])
-            hematoxylin, eosin = (float(value) for value in content["maximum_concentrations"])
             name = str(content.get("name", path.stem))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return cls.of(content["stain_matrix"], content["maximum_concentrations"], name)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: not a stain reference ({error})") from error
-        return cls((red, green, blue), (hematoxylin, eosin), name)
 
 
 PUBLISHED_REFERENCE = StainReference(

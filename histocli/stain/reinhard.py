@@ -1,5 +1,6 @@
 """Reinhard's method: give a tile the means and standard deviations of a reference in CIE L*a*b*."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from histocli.stain.arrays import Array, device_of, namespace_of
@@ -10,8 +11,6 @@ from histocli.stain.status import Guards, StainStatus, worse_of
 
 # In L*a*b* units: less than one grey level in one pixel of a thousand.
 SMALLEST_DEVIATION = 0.01
-# The modified method's stretch of a tile whose lightness varies more than the reference's.
-LEAST_STRETCH = 0.05
 
 
 @dataclass(frozen=True)
@@ -59,68 +58,55 @@ def estimate_color_statistics(
     tissue_fraction = xp.sum(xp.astype(tissue, count.dtype), axis=-1) / tissue.shape[1]
     status = xp.full(count.shape, int(StainStatus.OK), dtype=xp.int64, device=device_of(count))
     status = worse_of(status, tissue_fraction < guards.blank_fraction, StainStatus.BLANK)
-    status = worse_of(status, tissue_fraction < guards.tissue_fraction, StainStatus.LOW_TISSUE)
+    tissue_pixels = tissue_fraction * tissue.shape[1]
+    few = (tissue_fraction < guards.tissue_fraction) | (tissue_pixels < guards.tissue_pixels)
+    status = worse_of(status, few, StainStatus.LOW_TISSUE)
     status = worse_of(status, ~xp.all(varies, axis=-1), StainStatus.ILL_CONDITIONED)
     return ColorStatistics(means, deviations, tissue_fraction, status)
 
 
-def apply_color_statistics(
-    grey: Array,
-    statistics: ColorStatistics,
-    reference: ColorReference,
-    guards: Guards,
-    *,
-    changeable: Array | None = None,
-    modified: bool = False,
-) -> tuple[Array, Array]:
-    """Bring tiles to a reference: ``(lab - mean) * reference_deviation / deviation + reference_mean``.
+def as_colors(references: Sequence[ColorReference], like: Array) -> tuple[Array, Array]:
+    """Means and standard deviations of references, ``(N, 3)``, in the library and where an array is."""
+    xp = namespace_of(like)
+    columns = (
+        [reference.means for reference in references],
+        [reference.standard_deviations for reference in references],
+    )
+    means, deviations = (
+        xp.reshape(xp.asarray(rows, dtype=like.dtype, device=device_of(like)), (-1, 3))
+        for rows in columns
+    )
+    return means, deviations
 
-    The modified method keeps the mean of L* and stretches it by ``1 + q``, where q is the reference's
-    deviation less the tile's over the reference's, or 0.05 where that is not positive; a* and b* take the
-    reference's means and keep their deviations.
+
+def color_stretch(deviations: Array, target_deviations: Array) -> Array:
+    """By how much the spread of each color has to grow, shape ``(N, 3)``; of none, the target's own."""
+    xp = namespace_of(deviations)
+    return target_deviations / xp.where(deviations > 0, deviations, xp.ones_like(deviations))
+
+
+def apply_color_statistics(
+    grey: Array, means: Array, stretch: Array, target_means: Array, changeable: Array
+) -> Array:
+    """Bring tiles to other colors: ``(lab - mean) * stretch + target_mean``.
 
     Args:
         grey: Grey levels 0 to 255, shape ``(N, 3, P)``.
-        statistics: Of the same tiles.
-        reference: What to bring them to.
-        guards: When not to trust the result.
-        changeable: True where a pixel may change, such as the tissue, shape ``(N, P)``; all when None.
-        modified: Use the modified method.
+        means: Of the same tiles.
+        stretch: See ``color_stretch``.
+        target_means: Shape ``(N, 3)`` or ``(1, 3)``.
+        changeable: True where a pixel may change, such as the tissue of usable tiles, shape ``(N, P)``.
 
     Returns:
-        Grey levels before rounding, ``(N, 3, P)``; and the status, where a stretch beyond the guard has
-        become ILL_CONDITIONED. A tile whose status is not OK keeps its grey levels.
+        Grey levels before rounding, ``(N, 3, P)``.
 
     Source:
-        Reinhard et al., IEEE Computer Graphics and Applications 21(5), 2001; modified: Roy et al.,
-        EUSIPCO 2021. Differs in: CIE L*a*b* for Ruderman's, as torchstain has it.
+        Reinhard et al., IEEE Computer Graphics and Applications 21(5), 2001. Differs in: CIE L*a*b* for
+        Ruderman's, as torchstain has it.
     """
     xp = namespace_of(grey)
-    wide = statistics.means.dtype
-    target_means, target_deviations = (
-        xp.asarray(values, dtype=wide, device=device_of(grey))[None, :]
-        for values in (reference.means, reference.standard_deviations)
+    means, stretch, target_means = (
+        xp.astype(array, grey.dtype)[:, :, None] for array in (means, stretch, target_means)
     )
-    means, deviations = statistics.means, statistics.standard_deviations
-    if modified:
-        lightness = xp.asarray([True, False, False], device=device_of(grey))[None, :]
-        stretch = (target_deviations - deviations) / target_deviations
-        stretch = xp.where(stretch > 0, stretch, LEAST_STRETCH + 0 * stretch)
-        scale = xp.where(lightness, 1 + stretch, xp.ones_like(stretch))
-        centers = xp.where(lightness, means, target_means)
-    else:
-        seen = deviations > 0
-        scale = target_deviations / xp.where(seen, deviations, xp.ones_like(deviations))
-        centers = xp.broadcast_to(target_means, means.shape)
-    sane = xp.all(scale <= guards.concentration_scale, axis=-1)
-    status = worse_of(statistics.status_codes, ~sane, StainStatus.ILL_CONDITIONED)
-
-    means, scale, centers = (
-        xp.astype(array, grey.dtype)[:, :, None] for array in (means, scale, centers)
-    )
-    lab = lab_from_grey_levels(grey)
-    light = grey_levels_from_lab((lab - means) * scale + centers)
-    usable = (status == int(StainStatus.OK))[:, None, None]
-    if changeable is not None:
-        usable = usable & changeable[:, None, :]
-    return xp.where(usable, light, grey), status
+    light = grey_levels_from_lab((lab_from_grey_levels(grey) - means) * stretch + target_means)
+    return xp.where(changeable[:, None, :], light, grey)

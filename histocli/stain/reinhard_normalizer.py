@@ -1,5 +1,6 @@
 """Reinhard's method behind the interface of the stain normalisers."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +11,18 @@ from numpy.typing import NDArray
 
 from histocli.errors import SettingsError
 from histocli.stain.arrays import Array, device_of, namespace_of, to_numpy
-from histocli.stain.backends import find_array_backend
-from histocli.stain.batches import NormalizedTiles, StainImage, as_tiles, check_tiles, in_parts
+from histocli.stain.backends import check_backend, find_array_backend
+from histocli.stain.batches import (
+    NormalizedTiles,
+    StainImage,
+    as_batch,
+    as_tiles,
+    check_given,
+    check_image,
+    check_tiles,
+    in_parts,
+    portion,
+)
 from histocli.stain.color_reference import PUBLISHED_COLOR_REFERENCE, ColorReference
 from histocli.stain.context import EstimateSource, parse_chain
 from histocli.stain.conventions import find_convention
@@ -19,9 +30,11 @@ from histocli.stain.pixels import ArrayPixels
 from histocli.stain.reinhard import (
     ColorStatistics,
     apply_color_statistics,
+    as_colors,
+    color_stretch,
     estimate_color_statistics,
 )
-from histocli.stain.status import DEFAULT_GUARDS, Guards, StainStatus
+from histocli.stain.status import DEFAULT_GUARDS, Guards, StainStatus, worse_of
 
 METHOD = "Reinhard's method"
 
@@ -47,6 +60,12 @@ class ReinhardNormalizer:
     context: str = "tile"
     tissue_only: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse unknown names at once, not at the first tile."""
+        find_convention(self.convention)
+        check_backend(self.backend, METHOD)
+        parse_chain(self.context)
+
     def normalize(
         self,
         tiles: Array,
@@ -60,35 +79,36 @@ class ReinhardNormalizer:
             SettingsError: If an image of one stain is asked for.
         """
         check_tiles(tiles)
+        check_image(image)
+        given_to_all = {source.label: colors for source, colors in (others or {}).items()}
+        check_given(tiles, **given_to_all, references=references or [self.reference])
         if image != "normalized":
             raise SettingsError(f"{METHOD} separates no {image}; choose macenko or vahadane")
         backend, convention = (
             find_array_backend(self.backend, tiles, METHOD),
             find_convention(self.convention),
         )
-        chain = parse_chain(self.context)
         work = backend.enter(tiles)
 
         def one_part(first: int, last: int) -> tuple[Array, ...]:
             pixels = ArrayPixels.of(work[first:last], convention, backend.float_type(work))
             own = self._measure(pixels)
-            given = {source: stains[first:last] for source, stains in (others or {}).items()}
-            merged, used = _first_usable(own, given, chain)
-            targets = [self.reference] if references is None else references[first:last]
-            light, status = self._apply(pixels, merged, targets)
-            xp = namespace_of(status)
-            applied = status == int(StainStatus.OK)
-            # A tile that others' statistics served keeps the status of its own.
-            status = xp.where(applied, own.status_codes, status)
-            count, nan = status.shape[0], float("nan")
-            like = own.means
+            given = {
+                source: portion(colors, first, last) for source, colors in (others or {}).items()
+            }
+            targets = portion(references or [self.reference], first, last)
+            light, used, status = self._apply(pixels, own, given, targets)
+            xp, like = namespace_of(status), own.means
+            nothing = xp.full(
+                (status.shape[0], 1), math.nan, dtype=like.dtype, device=device_of(like)
+            )
             return (
                 as_tiles(light, work[first:last].shape),
-                xp.full((count, 3, 2), nan, dtype=like.dtype, device=device_of(like)),
-                xp.full((count, 2), nan, dtype=like.dtype, device=device_of(like)),
+                xp.broadcast_to(nothing[:, :, None], (status.shape[0], 3, 2)),
+                xp.broadcast_to(nothing, (status.shape[0], 2)),
                 own.tissue_fraction,
                 status,
-                xp.where(applied, used, int(EstimateSource.IDENTITY)),
+                used,
             )
 
         outputs = in_parts(one_part, work, backend.pixels_at_once)
@@ -101,9 +121,7 @@ class ReinhardNormalizer:
     ) -> Array:
         """Normalise floats in [0, 1]; see ``StainNormalizer.grey_levels``."""
         pixels = ArrayPixels.of(tiles, find_convention(self.convention), tiles.dtype)
-        own = self._measure(pixels)
-        merged, _ = _first_usable(own, others or {}, parse_chain(self.context))
-        light, _ = self._apply(pixels, merged, [self.reference])
+        light, _, _ = self._apply(pixels, self._measure(pixels), others or {}, [self.reference])
         return namespace_of(light).reshape(light, tuple(tiles.shape))
 
     def parameters(self, tiles: Array) -> NDArray[np.float64]:
@@ -142,7 +160,7 @@ class ReinhardNormalizer:
         Raises:
             ValueError: If the image holds no tissue, or a single color.
         """
-        reference = self.typical(self.parameters(image[None] if image.ndim == 3 else image), name)
+        reference = self.typical(self.parameters(as_batch(image)), name)
         if reference is None:
             raise ValueError("no usable colors in the image; choose another")
         return replace(self, reference=reference)
@@ -158,7 +176,7 @@ class ReinhardNormalizer:
         Raises:
             InputError: If the file is none.
         """
-        return ColorReference.load(path)
+        return ColorReference.load(Path(path))
 
     def _measure(self, pixels: ArrayPixels) -> ColorStatistics:
         return estimate_color_statistics(
@@ -166,61 +184,50 @@ class ReinhardNormalizer:
         )
 
     def _apply(
-        self, pixels: ArrayPixels, statistics: ColorStatistics, targets: Sequence[ColorReference]
-    ) -> tuple[Array, Array]:
-        """``apply_color_statistics`` with one target for all tiles, or one for each."""
-        grey, changeable = pixels.grey, pixels.tissue if self.tissue_only else None
+        self,
+        pixels: ArrayPixels,
+        own: ColorStatistics,
+        others: Mapping[EstimateSource, Sequence[ColorReference | None]],
+        targets: Sequence[ColorReference],
+    ) -> tuple[Array, Array, Array]:
+        """Grey levels before rounding, whose statistics served each tile, and the tiles' own status."""
+        grey = pixels.grey
         xp = namespace_of(grey)
-        light, status = grey, statistics.status_codes
-        for target in sorted(set(targets), key=repr):
-            mine = xp.asarray(
-                [other == target for other in targets] * (len(grey) if len(targets) == 1 else 1),
-                device=device_of(grey),
-            )
-            its_light, its_status = apply_color_statistics(
-                grey, statistics, target, self.guards, changeable=changeable
-            )
-            light = xp.where(mine[:, None, None], its_light, light)
-            status = xp.where(mine, its_status, status)
-        return light, status
+        target_means, target_deviations = as_colors(targets, own.means)
+        means, stretch = own.means, xp.ones_like(own.means)
+        glass = own.status_codes == int(StainStatus.BLANK)
+        used = xp.full_like(own.status_codes, int(EstimateSource.IDENTITY))
+        for source in parse_chain(self.context):
+            if source is not EstimateSource.TILE and source not in others:
+                continue
+            there, centers, spreads = _statistics_of(source, own, others)
+            wanted = color_stretch(spreads, target_deviations)
+            sane = xp.all(wanted <= self.guards.concentration_scale, axis=-1)
+            take = there & sane & ~glass & (used == int(EstimateSource.IDENTITY))
+            means = xp.where(take[:, None], centers, means)
+            stretch = xp.where(take[:, None], wanted, stretch)
+            used = xp.where(take, int(source), used)
+        changeable = (used != int(EstimateSource.IDENTITY))[:, None]
+        changeable = changeable & (
+            pixels.tissue if self.tissue_only else xp.ones_like(pixels.tissue)
+        )
+        light = apply_color_statistics(grey, means, stretch, target_means, changeable)
+        wild = color_stretch(own.standard_deviations, target_deviations)
+        wild = xp.any(wild > self.guards.concentration_scale, axis=-1)
+        return light, used, worse_of(own.status_codes, wild, StainStatus.ILL_CONDITIONED)
 
 
-def _first_usable(
+def _statistics_of(
+    source: EstimateSource,
     own: ColorStatistics,
     others: Mapping[EstimateSource, Sequence[ColorReference | None]],
-    chain: Sequence[EstimateSource],
-) -> tuple[ColorStatistics, Array]:
-    """The first usable statistics of each tile, and whose they are."""
-    xp = namespace_of(own.means)
-    like = own.means
-    means, deviations = own.means, own.standard_deviations
-    glass = own.status_codes == int(StainStatus.BLANK)
-    used = xp.full(
-        glass.shape, int(EstimateSource.IDENTITY), dtype=xp.int64, device=device_of(like)
+) -> tuple[Array, Array, Array]:
+    """Where a source has statistics of a tile, and its means and standard deviations."""
+    if source is EstimateSource.TILE:
+        usable = own.status_codes == int(StainStatus.OK)
+        return usable, own.means, own.standard_deviations
+    xp, known = namespace_of(own.means), others[source]
+    there = xp.asarray(
+        [colors is not None for colors in known], dtype=xp.bool, device=device_of(own.means)
     )
-    for source in chain:
-        if source is EstimateSource.TILE:
-            there, centers, spreads = own.status_codes == int(StainStatus.OK), own.means, deviations
-        elif source in others:
-            known = others[source]
-            there = xp.asarray([stain is not None for stain in known], device=device_of(like))
-            filled = [stain or PUBLISHED_COLOR_REFERENCE for stain in known]
-            centers, spreads = (
-                xp.asarray(rows, dtype=like.dtype, device=device_of(like))
-                for rows in (
-                    [stain.means for stain in filled],
-                    [stain.standard_deviations for stain in filled],
-                )
-            )
-        else:
-            continue
-        take = there & ~glass & (used == int(EstimateSource.IDENTITY))
-        means = xp.where(take[:, None], centers, means)
-        deviations = xp.where(take[:, None], spreads, deviations)
-        used = xp.where(take, int(source), used)
-    found = used != int(EstimateSource.IDENTITY)
-    unused = xp.where(
-        own.status_codes == int(StainStatus.OK), int(StainStatus.LOW_TISSUE), own.status_codes
-    )
-    status = xp.where(found, int(StainStatus.OK), unused)
-    return ColorStatistics(means, deviations, own.tissue_fraction, status), used
+    return there, *as_colors([colors or PUBLISHED_COLOR_REFERENCE for colors in known], own.means)

@@ -6,7 +6,7 @@ gives the same numbers whatever else is in its batch.
 
 import math
 
-from histocli.stain.arrays import Array, device_of, namespace_of, wide_float
+from histocli.stain.arrays import Array, device_of, namespace_of, take_along_last, wide_float
 
 BLOCK_PX = 16384
 
@@ -64,11 +64,11 @@ def percentiles(values: Array, levels: tuple[float, ...], mask: Array | None = N
     ordered = xp.sort(values, axis=-1)
     last = xp.clip(xp.astype(counts, wide_float(values)) - 1, 0.0, None)
     rank = last * xp.asarray(
-        [level / 100 for level in levels], dtype=xp.float64, device=device_of(values)
+        [level / 100 for level in levels], dtype=wide_float(values), device=device_of(values)
     )
     below = xp.floor(rank)
-    low = xp.take_along_axis(ordered, xp.astype(below, xp.int64), axis=-1)
-    high = xp.take_along_axis(ordered, xp.astype(xp.ceil(rank), xp.int64), axis=-1)
+    low = take_along_last(ordered, xp.astype(below, xp.int64))
+    high = take_along_last(ordered, xp.astype(xp.ceil(rank), xp.int64))
     # Nothing counted: both are the filling, and infinity minus infinity is no number.
     low, high = (xp.where(counts > 0, value, xp.zeros_like(value)) for value in (low, high))
     return low + (high - low) * xp.astype(rank - below, values.dtype)

@@ -28,29 +28,34 @@ class StainStatus(IntEnum):
 
 @dataclass(frozen=True)
 class Guards:
-    """Limits of an estimate. Beyond the first four it is not used; beyond the others the status says so.
+    """Limits of an estimate. Beyond the first six it is not used; beyond the others the status says so.
 
     docs/stain.md has how many real tiles lie beyond each.
 
     Attributes:
         tissue_fraction: Below this share of tissue two percentiles of the angle rest on too few
             pixels to mean anything: 92 pixels of a 96x96 tile.
+        tissue_pixels: Fewer, in a small tile, mean as little.
         stain_angle_degrees: Closer stain vectors are one stain seen twice.
+        widest_angle_degrees: Wider apart they are no stains: hematoxylin and eosin are some 25 degrees
+            apart, the widest of the real tiles 59.
         eigenvalue_ratio: Second over first eigenvalue of the covariance; below, the pixels lie on a
             line and hold one stain.
         concentration_scale: A larger factor between a tile's and the reference's maximum concentration
             amplifies noise rather than stain.
-        blank_fraction: Below this share of tissue a tile is glass: 9 pixels of a 96x96 tile.
+        blank_fraction: Below this share of tissue a tile is glass: 4 pixels of a 96x96 tile.
         doubtful_angle_degrees: Closer vectors are called a single stain.
         doubtful_scale: A larger factor is called ill-conditioned.
         clipped_fraction: A larger share of tissue pixels that left the 8-bit range is called clipped.
     """
 
     tissue_fraction: float = 0.01
+    tissue_pixels: float = 32
     stain_angle_degrees: float = 2.0
+    widest_angle_degrees: float = 75.0
     eigenvalue_ratio: float = 1e-4
     concentration_scale: float = 10.0
-    blank_fraction: float = 0.001
+    blank_fraction: float = 0.0005
     doubtful_angle_degrees: float = 10.0
     doubtful_scale: float = 4.0
     clipped_fraction: float = 0.05

@@ -45,7 +45,7 @@ def stretched(grey: Array) -> Array:
     """Stretch the contrast of each tile ``(N, 3, P)``; the three channels share their percentiles."""
     xp = namespace_of(grey)
     whole = xp.round(grey)
-    pooled = xp.reshape(whole, (whole.shape[0], -1))
+    pooled = xp.reshape(whole, (whole.shape[0], 3 * whole.shape[2]))
     ends = percentiles(pooled, STRETCH)
     extremes = xp.stack([xp.min(pooled, axis=-1), xp.max(pooled, axis=-1)], axis=-1)
     ends = xp.where((ends[:, 0] < ends[:, 1])[:, None], ends, extremes)

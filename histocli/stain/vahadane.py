@@ -1,14 +1,15 @@
 """Vahadane's method: stains by sparse non-negative matrix factorization of the optical density."""
 
+from dataclasses import replace
 from typing import Protocol
 
 from histocli.stain import macenko
-from histocli.stain.arrays import Array, device_of, namespace_of, wide_float
+from histocli.stain.arrays import Array, device_of, namespace_of, take_along_last, wide_float
 from histocli.stain.conventions import Convention
 from histocli.stain.macenko import StainEstimate, concentration_matrix, judged, stain_angle
 from histocli.stain.pixels import Pixels
 from histocli.stain.statistics import combine_channels
-from histocli.stain.status import Guards
+from histocli.stain.status import Guards, StainStatus
 
 # Weight of the codes' sum against half the squared error, as in StainTools and tiatoolbox.
 REGULARIZATION = 0.1
@@ -24,8 +25,6 @@ SMALLEST_SHARE = 0.01
 WIDENING = 4 / 3
 # At this cosine two vectors are one; it keeps 1 - cosine^2 from zero.
 LARGEST_COSINE = 0.9999
-# The cache of a CPU holds arrays of this size; working within it is several times as fast.
-VALUES_IN_CACHE = 2**17
 
 
 class OpenPixels(Pixels, Protocol):
@@ -59,21 +58,25 @@ def estimate_stains(pixels: OpenPixels, convention: Convention, guards: Guards) 
     first = macenko.estimate_stains(pixels, convention, guards)
     xp = namespace_of(first.tissue_fraction)
     start = xp.matrix_transpose(first.stain_matrices)
-    vectors, share = _learn_in_parts(pixels, start)
+    vectors, share = _learned(pixels, start)
     swapped = xp.flip(vectors, axis=1)
     hematoxylin_first = vectors[:, 0, 0] > vectors[:, 1, 0]
     vectors = xp.where(hematoxylin_first[:, None, None], vectors, swapped)
 
     angle = WIDENING * stain_angle(vectors)
     distinct = (angle >= guards.stain_angle_degrees) & (share >= SMALLEST_SHARE)
-    # Where Macenko's vectors may not be used, there is nothing to start from.
-    enough = (first.tissue_fraction >= guards.tissue_fraction) & first.usable
-    safe = xp.where((enough & distinct)[:, None, None], vectors, start)
+    distinct = distinct & first.usable
+    safe = xp.where(distinct[:, None, None], vectors, start)
     maxima = pixels.concentration_percentiles(
         concentration_matrix(safe), convention.concentration_percentile
     )
     doubtful = ~distinct | (angle < guards.doubtful_angle_degrees)
-    return judged(safe, maxima, first.tissue_fraction, doubtful, enough & distinct, guards)
+    low = int(StainStatus.LOW_TISSUE)
+    enough = (first.status_codes != low) & (first.status_codes != int(StainStatus.BLANK))
+    found = judged(safe, maxima, first.tissue_fraction, doubtful, enough, distinct, guards)
+    # Where Macenko's vectors may not be used there is nothing to start from: its status says why.
+    status = xp.where(first.usable, found.status_codes, first.status_codes)
+    return replace(found, status_codes=status)
 
 
 def learn_stains(density: Array, start: Array) -> Array:
@@ -140,29 +143,19 @@ def tissue_sample(density: Array, tissue: Array) -> Array:
     place = xp.arange(LARGEST_SAMPLE, dtype=xp.int64, device=device_of(values))[None, :]
     rank = xp.where(count > LARGEST_SAMPLE, place * count // LARGEST_SAMPLE, place)
     tissue_first = xp.argsort(xp.astype(~tissue, xp.uint8), axis=-1, stable=True)
-    chosen = xp.take_along_axis(tissue_first, rank, axis=-1)
+    chosen = take_along_last(tissue_first, rank)
     shape = (values.shape[0], 3, LARGEST_SAMPLE)
-    return xp.take_along_axis(values, xp.broadcast_to(chosen[:, None, :], shape), axis=-1)
+    return take_along_last(values, xp.broadcast_to(chosen[:, None, :], shape))
 
 
-def _learn_in_parts(pixels: OpenPixels, start: Array) -> tuple[Array, Array]:
+def _learned(pixels: OpenPixels, start: Array) -> tuple[Array, Array]:
     """Learned vectors ``(N, 2, 3)``, and the lesser stain's share ``(N,)`` of the codes."""
     xp = namespace_of(start)
-    density, tissue = pixels.density, pixels.tissue
-    tiles, step = density.shape[0], density.shape[0]
-    if str(device_of(density)) == "cpu":
-        step = VALUES_IN_CACHE // min(density.shape[2], LARGEST_SAMPLE)
-    learned, shares = [], []
-    for first in range(0, max(tiles, 1), max(step, 1)):
-        part = slice(first, first + max(step, 1))
-        sample = tissue_sample(density[part], tissue[part])
-        vectors = learn_stains(sample, start[part])
-        one, other = (_total(code) for code in sparse_codes(vectors, sample))
-        both = one + other
-        some = both > 0
-        shares.append(xp.minimum(one, other) / xp.where(some, both, xp.ones_like(both)))
-        learned.append(vectors)
-    return xp.concat(learned, axis=0), xp.concat(shares, axis=0)
+    sample = tissue_sample(pixels.density, pixels.tissue)
+    vectors = learn_stains(sample, start)
+    one, other = (_total(code) for code in sparse_codes(vectors, sample))
+    both = one + other
+    return vectors, xp.minimum(one, other) / xp.where(both > 0, both, xp.ones_like(both))
 
 
 def _improved(vectors: Array, density: Array) -> Array:

@@ -61,6 +61,6 @@ HOPELESS: dict[str, tuple[Tiles, str]] = {
     "pure hematoxylin": (of_one_stain((0.65, 0.70, 0.29)), "single_stain"),
     "pure eosin": (of_one_stain((0.22, 0.80, 0.56)), "single_stain"),
     "eight tissue pixels": (few_tissue_pixels(), "low_tissue"),
-    "one pixel": (np.array([120, 60, 140], np.uint8).reshape(3, 1, 1), "single_stain"),
+    "one pixel": (np.array([120, 60, 140], np.uint8).reshape(3, 1, 1), "low_tissue"),
     "one white pixel": (of_color(250, 250, 250, side=1), "blank"),
 }

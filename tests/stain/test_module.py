@@ -1,11 +1,14 @@
 import warnings
 
 import numpy as np
+import pytest
 import torch
 
 from histocli.data.phantom import PHANTOM_SCANNERS, phantom_tile
 from histocli.stain import MacenkoNormalizer
 from histocli.stain.module import StainNormalization
+from histocli.stain.normalizers import NORMALIZERS, find_normalizer
+from tests.stain.synthetic import phantom_batch
 
 
 def tiles_with_a_blank_one() -> torch.Tensor:
@@ -63,3 +66,19 @@ def test_module_can_be_traced_and_exported() -> None:
         difference = ((module(tiles) - expected) * 255).abs()
         assert difference.max() < 1.01
         assert (difference > 0.5).float().mean() < 1e-3
+
+
+@pytest.mark.parametrize("method", NORMALIZERS)
+def test_a_recorded_graph_takes_any_number_of_tiles(method: str) -> None:
+    module = StainNormalization(find_normalizer(method)()).eval()
+    tiles = torch.from_numpy(phantom_batch("alpha", 20)).float() / 255
+    batch = torch.export.Dim("batch", min=1, max=64)
+    exported = torch.export.export(module, (tiles[:4],), dynamic_shapes={"tiles": {0: batch}})
+    with warnings.catch_warnings():
+        # Deprecated in torch, and still in use; it warns of whatever it records as a constant.
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(module, tiles[:4], check_trace=False)
+    for count in (2, 20):
+        expected = module(tiles[:count])
+        for found in (exported.module()(tiles[:count]), traced(tiles[:count])):
+            assert ((found - expected).abs() * 255).max() < 1.5

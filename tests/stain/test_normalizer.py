@@ -1,6 +1,7 @@
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from histocli.data.phantom import PHANTOM_SCANNERS
 from histocli.errors import InputError, SettingsError
 from histocli.stain import PUBLISHED_REFERENCE, MacenkoNormalizer, StainReference
 from histocli.stain.batches import StainImage
+from histocli.stain.context import EstimateSource
 from histocli.stain.conventions import CONVENTIONS
 from histocli.stain.normalizers import NORMALIZERS, find_normalizer
 from histocli.stain.status import Guards
@@ -148,10 +150,76 @@ def saturated() -> NDArray[np.uint8]:
     return colors[np.random.default_rng(2).integers(0, 5, (40, 40))].transpose(2, 0, 1)
 
 
-def test_no_tile_is_nothing_to_do() -> None:
-    result = MacenkoNormalizer().normalize(np.zeros((0, 3, 9, 9), np.uint8))
+@pytest.mark.parametrize("method", NORMALIZERS)
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("backend", ["numpy", "torch", "cpu"])
+def test_no_tile_is_nothing_to_do(method: str, convention: str, backend: str) -> None:
+    if method != "macenko" and backend == "cpu":
+        pytest.skip("only Macenko's method has compiled loops")
+    normalizer = find_normalizer(method)(convention=convention, backend=backend)
+    result = normalizer.normalize(np.zeros((0, 3, 9, 9), np.uint8))
     assert result.tiles.shape == (0, 3, 9, 9)
-    assert result.status.shape == (0,)
+    assert len(result.status) == len(result.stain_matrices) == 0
+
+
+@pytest.mark.parametrize("method", NORMALIZERS)
+def test_what_is_wrong_is_said(method: str) -> None:
+    kind = find_normalizer(method)
+    for wrong in ({"convention": "x"}, {"backend": "x"}, {"context": "x"}):
+        with pytest.raises(SettingsError, match="x"):
+            kind(**wrong)
+    tiles = phantom_batch("alpha", 3)
+    reference: Any = kind().reference
+    with pytest.raises(ValueError, match="no pixels"):
+        kind().normalize(tiles[:, :, :0])
+    with pytest.raises(ValueError, match="channels first"):
+        kind().normalize(tiles.transpose(0, 2, 3, 1))
+    with pytest.raises(ValueError, match="channels first"):
+        kind().fit(tiles[0].transpose(1, 2, 0))
+    with pytest.raises(ValueError, match="2 given for 3 tiles"):
+        kind().normalize(tiles, references=[reference] * 2)
+    with pytest.raises(ValueError, match="2 given for 3 tiles"):
+        kind().normalize(tiles, {EstimateSource.GROUP: [reference] * 2})
+    with pytest.raises(SettingsError, match="Eosin"):
+        kind().normalize(tiles, image="Eosin")  # type: ignore[arg-type]
+
+
+def test_one_reference_serves_a_batch_of_several_portions() -> None:
+    tiles = phantom_batch("alpha", 70)
+    target = PUBLISHED_REFERENCE
+    normalizer = MacenkoNormalizer(backend="torch")
+    np.testing.assert_array_equal(
+        normalizer.normalize(tiles, references=[target]).tiles, normalizer.normalize(tiles).tiles
+    )
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("backend", ["torch", "cpu"])
+def test_saturated_noise_has_the_definitions_output(convention: str, backend: str) -> None:
+    colors = np.array([0, 255], np.uint8)
+    tiles = colors[np.random.default_rng(0).integers(0, 2, (60, 3, 24, 24))]
+    fast, oracle = (
+        MacenkoNormalizer(convention, name).normalize(tiles) for name in (backend, "numpy")
+    )
+    np.testing.assert_array_equal(fast.status, oracle.status)
+    np.testing.assert_array_equal(fast.used, oracle.used)
+
+
+@pytest.mark.parametrize("side", [16, 24, 32, 64, 96])
+def test_eight_pixels_of_tissue_are_little_tissue_whatever_the_size(side: int) -> None:
+    tile = np.full((1, 3, side, side), 245, np.uint8)
+    tile[0, :, 0, :8] = np.random.default_rng(0).integers(20, 120, (3, 8))
+    for backend in ("numpy", "torch", "cpu"):
+        result = MacenkoNormalizer(backend=backend).normalize(tile)
+        assert (result.status[0], result.used[0]) == ("low_tissue", "identity")
+
+
+def test_vahadane_says_why_it_left_a_tile_alone() -> None:
+    where = np.random.default_rng(0).random((1, 64, 64)) < 0.5
+    one, other = (np.array(c, np.uint8)[:, None, None] for c in ((120, 60, 140), (200, 120, 170)))
+    tile = np.where(where, one, other)[None]
+    result = find_normalizer("vahadane")().normalize(tile)
+    assert result.used[0] != "identity" or result.status[0] != "ok"
 
 
 def test_a_stain_that_left_the_range_is_called_clipped() -> None:

@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 
 from histocli.data.phantom import PHANTOM_SCANNERS, phantom_tile
 from histocli.errors import InputError
+from histocli.stain import ReinhardNormalizer
 from histocli.stain.color_reference import PUBLISHED_COLOR_REFERENCE, ColorReference
 from histocli.stain.color_spaces import lab_from_grey_levels
+from histocli.stain.context import EstimateSource
 from histocli.stain.reinhard import (
     ColorStatistics,
     apply_color_statistics,
+    as_colors,
+    color_stretch,
     estimate_color_statistics,
 )
-from histocli.stain.status import DEFAULT_GUARDS, StainStatus
+from histocli.stain.status import DEFAULT_GUARDS, StainStatus, worse_of
 
 # The grey level at which -ln((I + 1) / 240) is 0.15.
 DARK = 205.57
@@ -39,52 +43,48 @@ def normalized(
     dtype: torch.dtype | None = torch.float32,
     *,
     tissue_only: bool = False,
-    modified: bool = False,
 ) -> tuple[NDArray[Any], NDArray[np.int64], ColorStatistics]:
     """Grey levels before rounding, status and statistics; by NumPy where there is no dtype of torch."""
     flat: Any = tiles.reshape(len(tiles), 3, -1).astype(np.float64)
     flat = flat if dtype is None else torch.from_numpy(flat).to(dtype)
     tissue = (flat <= DARK).all(1)
     found = estimate_color_statistics(flat, tissue, DEFAULT_GUARDS, tissue_only=tissue_only)
-    light, status = apply_color_statistics(
-        flat,
-        found,
-        reference,
-        DEFAULT_GUARDS,
-        changeable=tissue if tissue_only else None,
-        modified=modified,
+    target_means, target_deviations = as_colors([reference], found.means)
+    stretch = color_stretch(found.standard_deviations, target_deviations)
+    status = found.status_codes
+    usable = (status == int(StainStatus.OK)) & (stretch <= DEFAULT_GUARDS.concentration_scale).all(
+        1
     )
+    status = worse_of(status, ~usable, StainStatus.ILL_CONDITIONED)
+    changeable = usable[:, None] & (tissue if tissue_only else tissue | ~tissue)
+    light = apply_color_statistics(flat, found.means, stretch, target_means, changeable)
     return np.asarray(light).reshape(tiles.shape), np.asarray(status), found
 
 
-def by_torchstain(tile: NDArray[np.uint8], *, modified: bool = False) -> NDArray[np.int64]:
-    peer = torchstain.normalizers.ReinhardNormalizer(
-        backend="numpy", method="modified" if modified else None
-    )
+def by_torchstain(tile: NDArray[np.uint8]) -> NDArray[np.int64]:
+    peer = torchstain.normalizers.ReinhardNormalizer(backend="numpy", method=None)
     peer.target_means = np.array(PUBLISHED_COLOR_REFERENCE.means, np.float32)
     peer.target_stds = np.array(PUBLISHED_COLOR_REFERENCE.standard_deviations, np.float32)
     theirs = peer.normalize(np.ascontiguousarray(tile.transpose(1, 2, 0)))
     return np.asarray(theirs.transpose(2, 0, 1).astype(np.int64))
 
 
-@pytest.mark.parametrize("modified", [False, True])
 @pytest.mark.parametrize("scanner", list(PHANTOM_SCANNERS))
-def test_phantom_equals_torchstain_which_truncates(scanner: str, modified: bool) -> None:
+def test_phantom_equals_torchstain_which_truncates(scanner: str) -> None:
     tiles = phantom_batch(scanner)
-    ours, status, _ = normalized(tiles, modified=modified)
+    ours, status, _ = normalized(tiles)
     assert (status == StainStatus.OK).all()
-    theirs = np.stack([by_torchstain(tile, modified=modified) for tile in tiles])
+    theirs = np.stack([by_torchstain(tile) for tile in tiles])
     assert np.abs(np.round(ours) - theirs).max() <= 1
     assert (np.floor(ours) == theirs).mean() > 0.999
 
 
-@pytest.mark.parametrize("modified", [False, True])
-def test_real_tiles_equal_torchstain(real_tiles: NDArray[np.uint8], modified: bool) -> None:
+def test_real_tiles_equal_torchstain(real_tiles: NDArray[np.uint8]) -> None:
     tiles = real_tiles[::4]
-    ours, status, _ = normalized(tiles, modified=modified)
+    ours, status, _ = normalized(tiles)
     assert (status == StainStatus.OK).mean() > 0.95
     ok = status == StainStatus.OK
-    theirs = np.stack([by_torchstain(tile, modified=modified) for tile in tiles[ok]])
+    theirs = np.stack([by_torchstain(tile) for tile in tiles[ok]])
     assert (np.abs(np.round(ours[ok]) - theirs) <= 1).mean() >= 0.9999
 
 
@@ -155,7 +155,7 @@ HOPELESS = {
     "one color": (flat_tile(90, 60, 140), StainStatus.ILL_CONDITIONED),
     "nearly constant": (NEARLY_CONSTANT, StainStatus.ILL_CONDITIONED),
     "grey noise": (np.repeat(NOISE, 3, axis=0), StainStatus.ILL_CONDITIONED),
-    "one pixel": (flat_tile(120, 60, 140)[:, :1, :1], StainStatus.ILL_CONDITIONED),
+    "one pixel": (flat_tile(120, 60, 140)[:, :1, :1], StainStatus.LOW_TISSUE),
 }
 
 
@@ -175,10 +175,9 @@ def test_a_tile_without_usable_colors_stays_as_it_is(
 @given(
     tile=arrays(np.uint8, st.tuples(st.just(3), st.integers(1, 9), st.integers(1, 9))),
     tissue_only=st.booleans(),
-    modified=st.booleans(),
 )
-def test_every_tile_is_finite(tile: NDArray[np.uint8], tissue_only: bool, modified: bool) -> None:
-    light, status, found = normalized(tile[None], tissue_only=tissue_only, modified=modified)
+def test_every_tile_is_finite(tile: NDArray[np.uint8], tissue_only: bool) -> None:
+    light, status, found = normalized(tile[None], tissue_only=tissue_only)
     assert np.isfinite(light).all()
     assert light.min() >= 0
     assert light.max() <= 255
@@ -214,14 +213,35 @@ def test_a_broken_reference_is_named(tmp_path: Path, content: str) -> None:
 def test_cuda_equals_the_cpu() -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    flat = torch.from_numpy(phantom_batch().reshape(6, 3, -1)).float()
-    results = []
-    for device in ("cpu", "cuda"):
-        grey = flat.to(device)
-        found = estimate_color_statistics(grey, (grey <= DARK).all(1), DEFAULT_GUARDS)
-        light, status = apply_color_statistics(
-            grey, found, PUBLISHED_COLOR_REFERENCE, DEFAULT_GUARDS
-        )
-        assert (status == StainStatus.OK).all()
-        results.append(light.cpu())
-    assert (results[0] - results[1]).abs().max() < 0.05
+    tiles = torch.from_numpy(phantom_batch())
+    here = ReinhardNormalizer().normalize(tiles)
+    there = ReinhardNormalizer().normalize(tiles.cuda())
+    assert (there.status == "ok").all()
+    assert (there.tiles.cpu().int() - here.tiles.int()).abs().max() <= 1
+
+
+def test_a_chain_goes_on_where_the_tile_itself_cannot_be_stretched() -> None:
+    dull = phantom_batch(count=1).astype(float)
+    mean = dull.mean(axis=(2, 3), keepdims=True)
+    dull = np.rint(mean + (dull - mean) * 0.02).astype(np.uint8)
+    data_set = {EstimateSource.DATASET: [PUBLISHED_COLOR_REFERENCE]}
+    result = ReinhardNormalizer(context="tile,dataset").normalize(dull, data_set)
+    assert result.status[0] == "ill_conditioned"
+    assert result.used[0] == "dataset"
+
+
+def test_without_a_group_a_good_tile_keeps_its_own_status() -> None:
+    tiles = phantom_batch(count=1)
+    result = ReinhardNormalizer(context="group").normalize(tiles)
+    assert (result.status[0], result.used[0]) == ("ok", "identity")
+    np.testing.assert_array_equal(result.tiles, tiles)
+
+
+def test_each_tile_can_have_a_reference_of_its_own() -> None:
+    tiles = phantom_batch(count=4)
+    other = ColorReference((50.0, 20.0, -20.0), (12.0, 9.0, 7.0))
+    targets = [PUBLISHED_COLOR_REFERENCE, other, other, PUBLISHED_COLOR_REFERENCE]
+    mixed = ReinhardNormalizer().normalize(tiles, references=targets).tiles
+    for index, target in enumerate(targets):
+        alone = ReinhardNormalizer(reference=target).normalize(tiles[index : index + 1]).tiles
+        np.testing.assert_array_equal(mixed[index], alone[0])

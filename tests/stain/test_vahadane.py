@@ -188,7 +188,7 @@ HOPELESS = {
     "black": (flat_tile(0, 0, 0), StainStatus.SINGLE_STAIN),
     "one color": (flat_tile(90, 60, 140), StainStatus.SINGLE_STAIN),
     "grey noise": (np.repeat(NOISE, 3, axis=0), StainStatus.SINGLE_STAIN),
-    "one pixel": (flat_tile(120, 60, 140)[:, :1, :1], StainStatus.SINGLE_STAIN),
+    "one pixel": (flat_tile(120, 60, 140)[:, :1, :1], StainStatus.LOW_TISSUE),
     "hematoxylin": (stained(1, 0), StainStatus.SINGLE_STAIN),
     "eosin": (stained(0, 1), StainStatus.SINGLE_STAIN),
 }

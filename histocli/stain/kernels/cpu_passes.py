@@ -7,7 +7,11 @@ pass counts the codes below that range and keeps those inside, among which the r
 the sample misled, a histogram of all codes gives the range. Either way the result is exact.
 """
 
-from typing import NamedTuple
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -30,10 +34,15 @@ LOG_SERIES = tuple(
 # Bins added up together when one is sought.
 GROUP = 32
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 # What a tissue pixel is: every channel, or any, at or below a grey level; or its luminance is.
 ALL_DARK, ANY_DARK, LUMINANCE = 0, 1, 2
 # What becomes a code: the angle of tissue pixels in a plane, or both concentrations of all pixels.
 ANGLE, CONCENTRATIONS = 0, 1
+
+# Optical density below which a pixel's projection on the plane is rounding, see ``pixels.py``.
+LEAST_PROJECTION = 1e-4
 
 U8 = NDArray[np.uint8]
 I32 = NDArray[np.int32]
@@ -99,9 +108,33 @@ def can_cache() -> bool:
 
 
 CACHE = can_cache()
-compiled = njit(nogil=True, fastmath=True, cache=CACHE, error_model="numpy")
-# Where a division that is rounded otherwise would end in another whole number.
-compiled_strictly = njit(nogil=True, cache=CACHE, error_model="numpy")
+
+
+@functools.cache
+def sources_of_kernels() -> str:
+    """A hash of all files of compiled loops."""
+    files = sorted(Path(__file__).parent.glob("cpu*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _stamped(function: Any) -> Any:
+    # numba keeps compiled code until the function's own file changes, but a function holds those that it
+    # calls, of other files too.
+    if CACHE:
+        function._cache._cache_file._source_stamp = sources_of_kernels()  # noqa: SLF001
+    return function
+
+
+def compiled(function: Function) -> Function:
+    """Compile on the first call."""
+    made = njit(nogil=True, fastmath=True, cache=CACHE, error_model="numpy")(function)
+    return cast("Function", _stamped(made))
+
+
+def compiled_strictly(function: Function) -> Function:
+    """The same where a division that is rounded otherwise would end in another whole number."""
+    made = njit(nogil=True, cache=CACHE, error_model="numpy")(function)
+    return cast("Function", _stamped(made))
 
 
 @compiled
@@ -223,10 +256,14 @@ def code_angles(density: F32, tissue: U8, pixels: int, plane: F64, codes: I32) -
     a0, a1, a2 = np.float32(plane[0, 0]), np.float32(plane[0, 1]), np.float32(plane[0, 2])
     b0, b1, b2 = np.float32(plane[1, 0]), np.float32(plane[1, 1]), np.float32(plane[1, 2])
     two, tiny, scale = np.float32(2), np.float32(1e-30), np.float32(2**22)
+    zero, least = np.float32(0), np.float32(LEAST_PROJECTION)
     for i in range(pixels):
         x = a0 * red[i] + a1 * green[i] + a2 * blue[i]
         y = b0 * red[i] + b1 * green[i] + b2 * blue[i]
-        slope = y / (abs(x) + abs(y) + tiny)
+        size = abs(x) + abs(y)
+        # The angle of a rounding error is none.
+        x, y = (x, y) if size >= least else (zero, zero)
+        slope = y / (size + tiny)
         behind = two - slope if y >= 0 else -two - slope
         turn = slope if x >= 0 else behind
         code = min(np.int32((turn + two) * scale), UNCOUNTED - np.int32(1))

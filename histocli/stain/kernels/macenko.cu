@@ -28,6 +28,7 @@ constexpr int HALF_BITS = 11;
 constexpr int BINS = 1 << HALF_BITS;
 constexpr u32 LAST_KEY = (1u << (2 * HALF_BITS)) - 1;
 constexpr u32 ALL_LANES = 0xffffffffu;
+constexpr float LEAST_PROJECTION = 1e-4f;  // as in pixels.py
 constexpr double PI = 3.14159265358979323846;
 
 // What becomes a key: the angle of tissue pixels in the plane, or both concentrations of all pixels.
@@ -39,7 +40,8 @@ struct Settings {
     double angle_percentile, concentration_percentile, transmitted_light;
     double least_density, greatest_density;
     // Guards of histocli/stain/status.py.
-    double tissue_fraction, stain_angle, eigenvalue_ratio, concentration_scale;
+    double tissue_fraction, tissue_pixels, stain_angle, widest_angle;
+    double eigenvalue_ratio, concentration_scale;
     double blank_fraction, doubtful_angle, doubtful_scale, clipped_fraction;
     double reference[3][2], reference_maxima[2];
     long long tissue_grey, mask_rule;
@@ -303,7 +305,8 @@ __device__ __forceinline__ u32 key_of(float position) {
 
 // Pseudo-angle y / (|x| + |y|), continued over the circle from -2 to 2; it grows with the angle.
 __device__ __forceinline__ u32 angle_key(float x, float y) {
-    const float size = fmaxf(fabsf(x) + fabsf(y), 1e-30f);
+    const float size = fabsf(x) + fabsf(y);
+    if (size < LEAST_PROJECTION) return key_of(0.5f);  // the angle of a rounding error is none
     const float slope = y * reciprocal_fast(size);
     const float turn = x < 0.0f ? copysignf(2.0f, y) - slope : slope;
     return key_of(fmaf(turn, 0.25f, 0.5f));
@@ -509,15 +512,16 @@ __device__ __forceinline__ void select(
 // The status, and whether the estimate may be used, of what is known so far. Fields of the state that are
 // not yet known hold values that no guard objects to.
 __device__ __noinline__ void decide(State& state, const Settings& guards) {
-    const bool low = state.fraction < guards.tissue_fraction;
-    const bool enough = state.fraction >= guards.tissue_fraction && state.total[0] >= 3;
+    const bool low =
+        state.fraction < guards.tissue_fraction || state.total[0] < guards.tissue_pixels;
     const bool distinct =
         state.angle >= guards.stain_angle && state.ratio >= guards.eigenvalue_ratio;
     const bool doubtful = !distinct || state.angle < guards.doubtful_angle;
     const bool positive = state.maxima[0] > 0 && state.maxima[1] > 0 &&
-                          isfinite(state.maxima[0]) && isfinite(state.maxima[1]);
+                          isfinite(state.maxima[0]) && isfinite(state.maxima[1]) &&
+                          state.angle <= guards.widest_angle;
     const double clipped = state.clipped / fmax(state.total[0], 1.0);
-    state.usable = enough && distinct && positive && !low;
+    state.usable = distinct && positive && !low;
     state.used = state.usable && state.scale <= guards.concentration_scale &&
                  !(state.fraction < guards.blank_fraction);
     state.status = OK;
@@ -588,7 +592,7 @@ __device__ __noinline__ void find_plane(State& state, const Settings& settings, 
             covariance[at] =
                 some ? (total[4 + at] - count * mean[i] * mean[j]) / (count - 1) : 0;
     state.fraction = count / double(pixels);
-    const bool seen = state.fraction >= settings.tissue_fraction && count >= 3 &&
+    const bool seen = state.fraction >= settings.tissue_fraction && count >= settings.tissue_pixels &&
                       covariance[0] + covariance[3] + covariance[5] > 1e-12;
     double normal[3] = {0, 0, 1};
     state.ratio = 0;
@@ -608,7 +612,7 @@ __device__ __noinline__ void find_plane(State& state, const Settings& settings, 
 
 // What holds before anything is known; total, fraction and ratio are known.
 __device__ __noinline__ void begin(State& state, const Settings& settings, long long pixels) {
-    state.angle = 90;
+    state.angle = 45;
     state.scale = 0;
     state.clipped = 0;
     state.levels[0] = settings.angle_percentile;

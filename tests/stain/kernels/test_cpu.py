@@ -1,4 +1,7 @@
+import hashlib
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from numpy.typing import NDArray
 
 from histocli.stain import MacenkoNormalizer, NormalizedTiles
 from histocli.stain.conventions import CONVENTIONS, find_convention
-from histocli.stain.kernels import cpu_passes
+from histocli.stain.kernels import cpu_loops, cpu_passes
 from histocli.stain.kernels.cpu import CpuPixels
 from histocli.stain.kernels.cpu_loops import stride_of
 from histocli.stain.macenko import estimate_stains
@@ -160,6 +163,18 @@ def test_compiled_code_needs_no_place_to_be_kept(monkeypatch: pytest.MonkeyPatch
     assert cpu_passes.can_cache()
     monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
     assert not cpu_passes.can_cache()
+
+
+def test_kept_code_is_compiled_again_after_an_edit_of_any_of_its_files() -> None:
+    for function in (cpu_passes.apply_matrix, cpu_loops.transform_units):
+        kept: Any = function
+        stamp = kept._cache._cache_file._source_stamp  # noqa: SLF001
+        assert stamp == cpu_passes.sources_of_kernels()
+    folder = Path(cpu_passes.__file__).parent
+    content = b"".join(
+        (folder / f"{name}.py").read_bytes() for name in ("cpu", "cpu_loops", "cpu_passes")
+    )
+    assert cpu_passes.sources_of_kernels() == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.slow
