@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +20,8 @@ PREFIX = "HISTO_"
 
 StainName = Literal["none", "macenko", "reinhard", "vahadane"]
 ConventionName = Literal["torchstain", "cucim", "tiatoolbox"]
+# Options of how a source is read stand in a panel of their own.
+READING: JsonDict = {"panel": "How SOURCE is read"}
 
 
 class Section(BaseModel):
@@ -35,8 +38,41 @@ class Section(BaseModel):
     )
 
 
-class DeviceSection(Section):
-    """A command that computes on a device."""
+class SourceSection(Section):
+    """A command that reads tiles: how its SOURCE is opened."""
+
+    layout: str | None = Field(
+        None, description="Force a layout; recognised if not set.", json_schema_extra=READING
+    )
+    microns_per_pixel: float | None = Field(
+        None,
+        gt=0,
+        description="Slides: resolution of the tiles; slides.toml's, or 1.0, if not set.",
+        json_schema_extra=READING,
+    )
+    tile_size_px: int | None = Field(
+        None,
+        ge=8,
+        description="Slides: side of the tiles; slides.toml's, or 96, if not set.",
+        json_schema_extra=READING,
+    )
+    minimum_tissue_fraction: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Slides: share of a tile that must be tissue; 0.25 if not set.",
+        json_schema_extra=READING,
+    )
+    scanned_microns_per_pixel: float | None = Field(
+        None,
+        gt=0,
+        description="Slides: resolution of files that do not state it.",
+        json_schema_extra=READING,
+    )
+
+
+class DeviceSection(SourceSection):
+    """A command that computes on a device, from tiles."""
 
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
     workers: int | None = Field(None, ge=1, description="Decoding threads; one a core if not set.")
@@ -61,9 +97,7 @@ class NormalizeSettings(WritingSection):
         "auto",
         description="Body of the stain core; auto takes the fused one for the device.",
     )
-    convention: ConventionName = Field(
-        "torchstain", description="Whose constants to follow."
-    )
+    convention: ConventionName = Field("torchstain", description="Whose constants to follow.")
     reference: Path | None = Field(
         None, description="Image or saved JSON to normalize to; the published reference if not set."
     )
@@ -82,6 +116,9 @@ class NormalizeSettings(WritingSection):
         description="Whose stain estimate is used, the first usable: tile, group, dataset.",
     )
     batch_size: int = Field(128, ge=1, description="Tiles per batch.")
+    shard: str | None = Field(
+        None, description="Part to do, as I/N; SLURM's array sets it if not set."
+    )
 
 
 class QcSettings(WritingSection):
@@ -150,6 +187,13 @@ class TrainSettings(DeviceSection):
     positive_class: str | None = Field(
         None, description="The class called positive; the last of two by name if not set."
     )
+    cache: Literal["none", "device", "disk"] = Field(
+        "none",
+        description="Keep decoded tiles in the device's memory or on disk; the result is the same.",
+    )
+    cache_folder: Path | None = Field(
+        None, description="Folder of --cache disk; the user's cache folder if not set."
+    )
     name: str | None = Field(None, description="Run name; architecture and time if not set.")
     runs: Path = Field(Path("runs"), description="Folder of the runs.")
     resume: bool = Field(False, description="Continue the newest (or named) stopped run.")
@@ -168,6 +212,9 @@ class PredictSettings(DeviceSection):
     )
     overwrite: bool = Field(False, description="Replace the table.")
     strict: bool = Field(False, description="Exit 4 if any tile had to be skipped.")
+    shard: str | None = Field(
+        None, description="Part to do, as I/N; SLURM's array sets it if not set."
+    )
 
 
 class EvaluateSettings(DeviceSection):
@@ -223,20 +270,18 @@ class DemoSettings(Section):
     overwrite: bool = Field(False, description="Write into a folder that is not empty.")
 
 
-class DataDescribeSettings(Section):
+class DataDescribeSettings(SourceSection):
     """``[data_describe]``."""
 
-    layout: str | None = Field(None, description="Force a layout; recognised if not set.")
     sample: int = Field(
         500, ge=1, description="Tiles to decode for sizes and damage, drawn evenly."
     )
     workers: int | None = Field(None, ge=1, description="Decoding threads; one a core if not set.")
 
 
-class DataIndexSettings(Section):
+class DataIndexSettings(SourceSection):
     """``[data_index]``."""
 
-    layout: str | None = Field(None, description="Force a layout; recognised if not set.")
     output: Path | None = Field(None, description="Index to write; SOURCE-index.csv if not set.")
     verify: bool = Field(False, description="Write nothing; name what changed since the index.")
     without_pixels: bool = Field(False, description="Hash the files only, decode no tile.")

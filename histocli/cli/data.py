@@ -9,6 +9,7 @@ from rich.table import Table
 from histocli.cli.console import Stages, Terminal, make_table
 from histocli.cli.defaults import DATA, beside, data_or_default
 from histocli.cli.options import with_settings
+from histocli.cli.sources import source_options
 from histocli.errors import InputError, SettingsError
 from histocli.settings import DataDescribeSettings, DataFetchSettings, DataIndexSettings
 
@@ -40,10 +41,9 @@ def describe(source: Source = None, *, settings: DataDescribeSettings, terminal:
     Example:  histo data describe data
     """
     from histocli.data.describe import describe_source
-    from histocli.data.layouts import open_source
 
     path = data_or_default(source, DATA, terminal)
-    found = describe_source(open_source(path, settings.layout), settings.sample, settings.workers)
+    found = describe_source(source_options(settings).open(path), settings.sample, settings.workers)
     facts = {"source": path, **found.to_json()}
     rows = [
         [split, label, count]
@@ -57,7 +57,12 @@ def describe(source: Source = None, *, settings: DataDescribeSettings, terminal:
     sizes = ", ".join(f"{size} ({count})" for size, count in found.sizes.items())
     lines.append(f"sizes of {found.sampled} tiles, height x width: {sizes or 'none readable'}")
     lines += [f"problem: {problem}" for problem in found.problems]
-    terminal.result(facts, lines[0], make_table("", ["split", "class", "tiles"], rows), *lines[1:])
+    blocks: list[Table | str] = [make_table("", ["split", "class", "tiles"], rows), *lines[1:]]
+    if found.details:
+        header = ["file", *next(iter(found.details.values()))]
+        details = [[name, *one.values()] for name, one in found.details.items()]
+        blocks.insert(1, make_table("", header, details[:PRINTED_NAMES]))
+    terminal.result(facts, lines[0], *blocks)
 
 
 @data.command()
@@ -71,7 +76,6 @@ def index(source: Source = None, *, settings: DataIndexSettings, terminal: Termi
     Example:  histo data index data && histo data index data --verify
     """
     from histocli.data.index import SUFFIX, index_entries
-    from histocli.data.layouts import open_source
 
     path = data_or_default(source, DATA, terminal)
     output = settings.output or beside(path, SUFFIX)
@@ -79,7 +83,7 @@ def index(source: Source = None, *, settings: DataIndexSettings, terminal: Termi
         raise SettingsError(
             f"{output} is there: compare with --verify, or replace it by --overwrite"
         )
-    tiles = open_source(path, settings.layout)
+    tiles = source_options(settings).open(path)
     with terminal.progress("reading", len(tiles.tiles)) as progress:
         pixels = not settings.without_pixels
         entries = index_entries(tiles, pixels=pixels, workers=settings.workers, progress=progress)

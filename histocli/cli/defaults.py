@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from histocli.cli.console import Terminal
+from histocli.cli.sources import source_options
 from histocli.errors import InputError
 from histocli.settings import EvaluateSettings, PredictSettings
 
@@ -71,4 +72,5 @@ def use_settings(settings: EvaluateSettings | PredictSettings) -> "UseSettings":
         settings.test_time_augmentation,
         settings.workers,
         settings.strict,
+        source_options(settings),
     )

@@ -8,6 +8,7 @@ import typer
 from histocli.cli.console import Terminal, make_table
 from histocli.cli.defaults import run_or_newest
 from histocli.cli.options import with_settings
+from histocli.cli.sources import source_options
 from histocli.settings import ExplainSettings
 
 
@@ -36,7 +37,7 @@ def explain(
     from histocli.training.run import check_raw, open_split
 
     folder = run_or_newest(run, settings.runs, terminal)
-    source, indices = open_split(folder, settings.data, settings.split)
+    source, indices = open_split(folder, settings.data, settings.split, source_options(settings))
     device = find_device(settings.device)
     model, card = load_model(folder, device)
     check_raw(source.root, folder, trained_on_normalized=card.trained_on_normalized)

@@ -1,13 +1,16 @@
 """`histo normalize`."""
 
+import os
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from histocli.cli.console import Terminal, make_table
+from histocli.cli.console import Stages, Terminal, make_table
 from histocli.cli.defaults import DATA, beside, data_or_default
 from histocli.cli.options import with_settings
+from histocli.cli.sources import source_options
 from histocli.settings import NormalizeSettings
 
 
@@ -32,41 +35,31 @@ def normalize(
 
     Example:  histo normalize data/train --context tile,group,dataset
     """
-    from histocli.data.layouts import open_source
     from histocli.data.normalized import SUFFIX
-    from histocli.data.tiles import content_hash
-    from histocli.preparation.normalize import normalize_tiles
-    from histocli.preparation.references import references_by_tile
-    from histocli.preparation.setup import (
-        chosen_backend,
-        make_normalizer,
-        make_record,
-        needs_context,
-        placement,
-    )
-    from histocli.preparation.stain_context import find_context
+    from histocli.data.shards import choose_shard, describe_missing
+    from histocli.preparation.job import NormalizeJob, open_job, run_job
+    from histocli.preparation.setup import chosen_backend
 
     path = data_or_default(source, DATA / "train", terminal)
     output = settings.output or beside(
         path, SUFFIX if settings.image == "normalized" else f"-{settings.image}"
     )
-    tiles = open_source(path)
-    count = len(tiles.tiles)
-    normalizer = make_normalizer(
-        settings.method,
-        settings.convention,
-        settings.backend,
-        settings.reference,
-        settings.context,
-        fit=settings.fit,
-    )
-    references = references_by_tile(tiles, normalizer)
-    device, place = placement(settings.device, settings.backend)
-    target = f"the typical stain of {path}" if settings.fit else normalizer.reference.name
+    shard, origin = choose_shard(settings.shard, os.environ)
+    names = {field.name for field in fields(NormalizeJob)} - {"source", "output", "opening"}
+    opening = source_options(settings)
+    stated = settings.model_dump(include=names)
+    job = NormalizeJob(source=path, output=output, opening=opening, **stated)
+    opened = open_job(job)
+    total = len(opened.source.tiles)
+    count = len(shard.part(total))
+    if origin is not None:
+        terminal.say(origin)
+    target = f"the typical stain of {path}" if settings.fit else opened.normalizer.reference.name
+    part = f"{count} tiles" if shard.is_whole else f"shard {shard}, {count} of {total} tiles"
     terminal.say(
-        f"normalizing {count} tiles ({tiles.layout}) to {output}, method {settings.method}, "
+        f"normalizing {part} ({opened.source.layout}) to {output}, method {settings.method}, "
         f"estimate {settings.context} else identity, reference {target}, "
-        f"backend {chosen_backend(normalizer, device)}, device {device}"
+        f"backend {chosen_backend(opened.normalizer, opened.device)}, device {opened.device}"
     )
     if settings.dry_run:
         terminal.result(
@@ -74,48 +67,8 @@ def normalize(
             f"would write {count} tiles to {output}",
         )
         return
-    digest = content_hash(tiles, range(count))
-    context = None
-    if needs_context(settings.context, fit=settings.fit):
-        with terminal.progress("estimating stains", count) as progress:
-            context = find_context(
-                tiles,
-                normalizer,
-                batch_size=settings.batch_size,
-                workers=settings.workers,
-                place=place,
-                progress=progress,
-            )
-        if settings.fit:
-            normalizer = normalizer.with_reference(context.dataset)
-    record = make_record(
-        path,
-        digest,
-        count,
-        normalizer,
-        settings.seed,
-        device,
-        references,
-        settings.image,
-        settings.to,
-    )
-    with terminal.progress("normalizing", count) as progress:
-        result = normalize_tiles(
-            tiles,
-            output,
-            normalizer,
-            record,
-            batch_size=settings.batch_size,
-            context=context,
-            references=references,
-            image=settings.image,
-            to=settings.to,
-            workers=settings.workers,
-            place=place,
-            overwrite=settings.overwrite,
-            strict=settings.strict,
-            progress=progress,
-        )
+    with Stages(terminal) as stages:
+        result = run_job(opened, shard, stages.begin, terminal.say)
     rows = [
         *result.by_status.items(),
         *([("unreadable", len(result.skipped))] * bool(result.skipped)),
@@ -127,14 +80,19 @@ def normalize(
         "by_estimate": dict(result.by_estimate),
         "skipped": [tile.id for tile in result.skipped],
         "already_done": result.already_done,
+        "shard": str(shard),
+        "missing_shards": [str(one) for one in result.missing],
     }
     terminal.result(
         facts,
         make_table("Stain normalization", ["status", "tiles"], rows),
         make_table("Normalized by", ["estimate of", "tiles"], list(result.by_estimate.items())),
-        f"wrote {output}",
+        f"wrote {f'shard {shard} of ' if result.missing else ''}{output}",
     )
+    if result.missing:
+        terminal.say(describe_missing(result.missing))
     if result.already_done:
         terminal.say(f"{result.already_done} tiles had been done by an earlier run")
     if result.skipped:
-        terminal.say(f"{len(result.skipped)} tiles could not be read: see {output / 'skipped.csv'}")
+        where = "skipped.csv will name them" if result.missing else f"see {output / 'skipped.csv'}"
+        terminal.say(f"{len(result.skipped)} tiles could not be read: {where}")

@@ -127,13 +127,14 @@ def _call(
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    panel = str(extra["panel"]) if "panel" in extra else None
     flag = "--" + str(extra.get("flag", name)).replace("_", "-")
     names = [flag] + ([SHORT_FLAGS[name]] if name in SHORT_FLAGS else [])
     option = typer.Option(
         # A switch has no --no-… twin unless it is on by default: none is.
         *names,
         help=field.description,
-        rich_help_panel=COMMON_PANEL if name in COMMON else None,
+        rich_help_panel=COMMON_PANEL if name in COMMON else panel,
         show_default=field.default is not None and field.default is not False,
     )
     return inspect.Parameter(

@@ -8,6 +8,7 @@ import typer
 from histocli.cli.console import Terminal, make_table
 from histocli.cli.defaults import DATA, beside, data_or_default
 from histocli.cli.options import with_settings
+from histocli.cli.sources import source_options
 from histocli.settings import QcSettings
 
 
@@ -30,7 +31,7 @@ def qc(
     """
     from dataclasses import asdict
 
-    from histocli.data.layouts import open_source
+    from histocli.data.opening import facts_of
     from histocli.data.tiles import content_hash
     from histocli.qc.check import check_tiles
     from histocli.qc.verdict import Thresholds
@@ -38,7 +39,7 @@ def qc(
 
     path = data_or_default(source, DATA / "train", terminal)
     output = settings.output or beside(path, "-qc")
-    tiles = open_source(path)
+    tiles = source_options(settings).open(path)
     total = len(tiles.tiles)
     terminal.say(f"checking {total} tiles ({tiles.layout}), results to {output}")
     if settings.dry_run:
@@ -47,7 +48,7 @@ def qc(
         return
     thresholds = Thresholds()
     digest = content_hash(tiles, range(total))
-    inputs = {"source": {"path": str(path), "sha256": digest, "tiles": total}}
+    inputs = {"source": {"path": str(path), "sha256": digest, "tiles": total, **facts_of(tiles)}}
     record = RunRecord("qc", asdict(thresholds), inputs, seed=settings.seed)
     with terminal.progress("checking", total) as progress:
         result = check_tiles(

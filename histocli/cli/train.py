@@ -9,6 +9,7 @@ import typer
 from histocli.cli.console import Stages, Terminal, make_table
 from histocli.cli.defaults import DATA, data_or_default
 from histocli.cli.options import with_settings
+from histocli.cli.sources import source_options
 from histocli.settings import TrainSettings
 
 
@@ -58,7 +59,14 @@ def train(
         plan=TrainingPlan(**{name: getattr(settings, name) for name in names}),
         explicit=frozenset(settings.model_fields_set),
         options=RunOptions(
-            settings.runs, settings.seed, settings.workers, settings.offline, settings.strict
+            settings.runs,
+            settings.seed,
+            settings.workers,
+            settings.offline,
+            settings.strict,
+            settings.cache,
+            settings.cache_folder,
+            source_options(settings),
         ),
         name=settings.name,
         device=settings.device,

@@ -1,7 +1,7 @@
 """Say what a data set holds: layout, counts, groups, sizes of the tiles, and what is wrong."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from histocli.data.loading import SkippedTile, load_batches
 from histocli.data.splitting import groups_across_splits
-from histocli.data.tiles import SPLITS, Inspectable, Tile, TileSource, class_names
+from histocli.data.tiles import SPLITS, Detailed, Inspectable, Tile, TileSource, class_names
 
 NO_LABEL, NO_SPLIT = "(no label)", "(no split)"
 SPLIT_ORDER = (*SPLITS, NO_SPLIT)
@@ -27,6 +27,7 @@ class Description:
         sizes: Of those, the number by ``HEIGHTxWIDTH``.
         unreadable: Of those, the ones that could not be.
         problems: In words, each with what it leads to.
+        details: Facts by file, for slides.
     """
 
     layout: str
@@ -39,6 +40,7 @@ class Description:
     unreadable: Sequence[SkippedTile]
     files: Sequence[str]
     problems: Sequence[str]
+    details: Mapping[str, Mapping[str, object]]
 
     def to_json(self) -> dict[str, Any]:
         """The same as one JSON object."""
@@ -53,6 +55,7 @@ class Description:
             "unreadable": {tile.id: tile.reason for tile in self.unreadable},
             "files": list(self.files),
             "problems": list(self.problems),
+            "details": {name: dict(facts) for name, facts in self.details.items()},
         }
 
 
@@ -93,6 +96,7 @@ def describe_source(
         unreadable=unreadable,
         files=[str(file) for file in inspectable.files] if inspectable else [],
         problems=problems,
+        details=source.details if isinstance(source, Detailed) else {},
     )
 
 

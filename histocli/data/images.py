@@ -65,14 +65,15 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return decode_image(read_file(path), path)
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path | str) -> bytes:
     """Bytes of a file.
 
     Raises:
         UnreadableTileError: If it cannot be read.
     """
     try:
-        return path.read_bytes()
+        with io.FileIO(path) as file:
+            return file.readall()
     except OSError as error:
         raise UnreadableTileError(path, error.strerror or str(error)) from error
 

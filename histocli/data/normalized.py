@@ -1,5 +1,6 @@
 """Folders that `histo normalize` wrote: recognised, matched with their source, and read in its place."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -7,8 +8,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from histocli.data.images import FORMATS, decode_image, read_file
+from histocli.data.images import FORMATS, decode_image, is_image_name, read_file
 from histocli.data.layouts.image_files import MEMBER_MARK
+from histocli.data.layouts.slide_files import is_slide_name
 from histocli.data.tiles import SPLIT_ALIASES, Split, Tile, TileSource, content_hash
 from histocli.errors import InputError
 from histocli.run_record import RunRecord
@@ -16,6 +18,8 @@ from histocli.run_record import RunRecord
 SUFFIX = "-normalized"
 # Before the mark in the id of a tile that is no file of its own.
 CONTAINER_SUFFIXES = (".zip", ".h5", ".hdf5", ".npz", ".parquet")
+# After the mark where a tile lies in a slide.
+PLACE = re.compile(r"(?P<x>\d+),(?P<y>\d+)")
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,19 @@ class NormalizedSource:
 def normalized_name(tile_id: str) -> str:
     """Path of a tile after normalisation: always PNG, which every tool reads and which loses nothing.
 
-    A member keeps its path inside the archive; a row of ``file.h5`` becomes ``file-12.png``.
+    A member keeps its path inside the archive; a row of ``file.h5`` becomes ``file-12.png``, a place in
+    ``slide.svs`` becomes ``slide-1024-2048.png``.
     """
+    if MEMBER_MARK not in tile_id:
+        # Without pathlib, which is slow for a quarter of a million names.
+        return f"{tile_id.rpartition('.')[0] if is_image_name(tile_id) else tile_id}.png"
     container, mark, member = tile_id.partition(MEMBER_MARK)
     holder = PurePosixPath(container)
-    if not mark or holder.suffix.lower() not in CONTAINER_SUFFIXES:
+    place = PLACE.fullmatch(member) if is_slide_name(holder.name) else None
+    if place:
+        # In the slide's folder, not in one of its own, which would be taken for a class.
+        name = holder.with_name(f"{holder.stem}-{place['x']}-{place['y']}.png")
+    elif not mark or holder.suffix.lower() not in CONTAINER_SUFFIXES:
         name = PurePosixPath(tile_id)
     elif member.isdecimal():
         name = holder.with_name(f"{holder.stem}-{member}.png")

@@ -100,6 +100,45 @@ class Inspectable(Protocol):
         """What is wrong, but does not keep the tiles from being read."""
 
 
+@runtime_checkable
+class Detailed(Protocol):
+    """A source that knows more of the files that hold its tiles."""
+
+    @property
+    def details(self) -> Mapping[str, Mapping[str, object]]:
+        """Facts by the name of a file, the same ones for each."""
+
+
+@runtime_checkable
+class Configured(Protocol):
+    """A source whose tiles follow from settings as well as from its files."""
+
+    @property
+    def configuration(self) -> Mapping[str, object]:
+        """Those settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Where tiles lie in blocks that are read whole.
+
+    Attributes:
+        numbers: Number of the block of each tile, shape ``(N,)``.
+        at_hand: Blocks that a reader keeps at a time.
+    """
+
+    numbers: NDArray[np.int64]
+    at_hand: int
+
+
+@runtime_checkable
+class Blocked(Protocol):
+    """A source whose tiles may lie in blocks: the chunks of HDF5, the row groups of parquet."""
+
+    def blocks(self, indices: Sequence[int]) -> Blocks | None:
+        """Where some tiles lie; None if each is read alone."""
+
+
 def class_names(tiles: Sequence[Tile]) -> list[str]:
     """Sorted names of the classes that occur."""
     return sorted({tile.label for tile in tiles if tile.label is not None})

@@ -1,9 +1,11 @@
 """Write tiles, and keep a journal from which a stopped run goes on."""
 
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from histocli.atomic_files import write_bytes
 from histocli.data.png import encode_png
+from histocli.errors import HistoError
 
 
 def write_tile(path: Path, pixels: NDArray[np.uint8]) -> str:
@@ -22,26 +25,57 @@ def write_tile(path: Path, pixels: NDArray[np.uint8]) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+@contextmanager
+def full_disk_named(output: Path) -> Iterator[None]:
+    """Turn a full disk into an error that says so.
+
+    Raises:
+        HistoError: Naming ``output``.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise HistoError(
+                f"{output}: the disk is full; free some space and run again to continue"
+            ) from error
+        raise
+
+
+def journal_lines(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Each whole line of a journal, as an object and as text."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if line.endswith(b"\n") and isinstance(entry, dict) and "tile" in entry:
+                yield entry, line
+
+
 class Journal:
     """One JSON object a line and tile, appended as work is done.
 
     A line that was cut when the process died is passed over, so what it named is done again.
+
+    Args:
+        path: The file.
+        keep: Hold all entries in memory.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keep: bool = True) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.entries: dict[str, dict[str, Any]] = {}
-        content = path.read_bytes() if path.exists() else b""
-        whole = content[: content.rfind(b"\n") + 1]
-        for line in whole.splitlines():
-            try:
-                entry = json.loads(line)
-                self.entries[entry["tile"]] = entry
-            except (ValueError, KeyError, TypeError):
-                continue
-        self._file = path.open("ab")
-        self._file.truncate(len(whole))
+        self._keep = keep
+        if keep:
+            self.entries.update({entry["tile"]: entry for entry, _ in journal_lines(path)})
+        # Without a buffer: what a full disk refused is not tried again on closing.
+        self._file = path.open("ab", buffering=0)
+        self._file.truncate(_end_of_whole_lines(path))
 
     def __enter__(self) -> Self:
         return self
@@ -56,13 +90,27 @@ class Journal:
 
     def append(self, entries: Sequence[Mapping[str, Any]]) -> None:
         """Record finished tiles; on disk when this returns."""
-        for entry in entries:
-            self.entries[entry["tile"]] = dict(entry)
-            self._file.write(json.dumps(entry).encode() + b"\n")
-        self._file.flush()
+        content = b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
+        while content:
+            content = content[self._file.write(content) :]
         os.fsync(self._file.fileno())
+        if self._keep:
+            self.entries.update({entry["tile"]: dict(entry) for entry in entries})
 
     def remove(self) -> None:
         """Delete the journal once its content stands in the final files."""
         self._file.close()
         self.path.unlink(missing_ok=True)
+
+
+def _end_of_whole_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - 65536)
+            file.seek(start)
+            cut = file.read(end - start).rfind(b"\n")
+            if cut >= 0:
+                return start + cut + 1
+            end = start
+    return 0

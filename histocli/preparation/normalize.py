@@ -1,60 +1,39 @@
-"""Read, normalise, write: a stream with flat memory that continues where it was stopped."""
+"""Normalise a source, or a part of it, into a folder; whoever finds all parts finished completes it."""
 
+import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from histocli.data.loading import (
-    SkippedTile,
-    check_skipped,
-    default_workers,
-    load_batches,
-    read_skipped,
-    write_skipped,
-)
-from histocli.data.normalized import normalized_name
+from histocli.data.loading import SkippedTile, check_skipped, default_workers, write_skipped
+from histocli.data.shards import Shard
+from histocli.data.shared_output import SharedOutput
 from histocli.data.stores import TileStore, open_store
-from histocli.data.tiles import TileBatch, TileSource
-from histocli.data.writing import Journal
-from histocli.errors import SettingsError
-from histocli.preparation.references import references_of
-from histocli.preparation.stain_context import StainContext
+from histocli.data.tiles import TileSource
+from histocli.data.writing import Journal, full_disk_named
+from histocli.errors import HistoError
+from histocli.preparation.output import (
+    JOURNALS,
+    REFERENCE_NAME,
+    NormalizeResult,
+    check_folder,
+    check_names,
+    earlier_record,
+    finished_result,
+    remove_temporary_files,
+)
+from histocli.preparation.stain_context import CONTEXT_NAME, StainContext, drop_prepared
+from histocli.preparation.stream import StainWork, not_yet_done, run_stream
 from histocli.preparation.tables import write_label_table, write_manifest
 from histocli.run_record import RunRecord
-from histocli.stain.arrays import to_numpy
-from histocli.stain.batches import NormalizedTiles, StainImage
+from histocli.stain.batches import StainImage
 from histocli.stain.normalizers import Normalizer, Reference
 
-JOURNAL_NAME = ".journal.jsonl"
-REFERENCE_NAME = "reference.json"
-CONTEXT_NAME = "stain_context.json"
-
-
-@dataclass(frozen=True)
-class NormalizeResult:
-    """Counts of a finished normalisation.
-
-    Attributes:
-        output: The folder written.
-        tiles: Tiles in the source.
-        by_status: Tiles by stain status.
-        by_estimate: Tiles by whose estimate they were normalised by; ``identity`` is nobody's.
-        skipped: Tiles that could not be read.
-        already_done: Tiles that an earlier run had finished.
-    """
-
-    output: Path
-    tiles: int
-    by_status: Mapping[str, int]
-    by_estimate: Mapping[str, int]
-    skipped: Sequence[SkippedTile]
-    already_done: int
+Entry = dict[str, Any]
 
 
 def normalize_tiles(
@@ -73,8 +52,9 @@ def normalize_tiles(
     overwrite: bool = False,
     strict: bool = False,
     progress: Callable[[int], None] | None = None,
+    shard: Shard | None = None,
 ) -> NormalizeResult:
-    """Normalise every tile of a source into ``output``, in the layout that it has.
+    """Normalise every tile of a source, or of a part, into ``output``, in the layout that it has.
 
     Args:
         source: The tiles.
@@ -91,155 +71,179 @@ def normalize_tiles(
         overwrite: Begin anew whatever lies there.
         strict: Raise if a tile had to be skipped.
         progress: Called with the number of tiles done.
+        shard: The part; all tiles when None.
 
     Raises:
-        SettingsError: If ``output`` was made otherwise or holds something else.
+        SettingsError: If ``output`` was made otherwise, holds something else or is being written.
     """
-    earlier = _check_output(output, record, overwrite=overwrite)
-    _check_names(source)
-    finished = _finished_result(source, output, earlier, to)
-    if finished is not None:
-        check_skipped(finished.skipped, finished.tiles, strict=strict)
-        return finished
-    record.write(output)
-    normalizer.reference.save(output / REFERENCE_NAME)
-    if context is not None:
-        context.save(output / CONTEXT_NAME)
-    targets = references_of(normalizer, references or {})
-
-    def work(batch: TileBatch) -> NormalizedTiles:
-        tiles = [source.tiles[index] for index in batch.indices]
-        others = None if context is None else context.of(tiles)
-        return normalizer.normalize(place(batch.pixels), others, targets(tiles), image)
-
-    skipped: list[SkippedTile] = []
-    threads = workers or default_workers()
-    with (
-        Journal(output / JOURNAL_NAME) as journal,
-        closing(open_store(to, source, output, threads)) as store,
-        # One thread writes a batch while the next is read and normalised.
-        ThreadPoolExecutor(1, "journal") as pool,
-    ):
-        todo = _not_yet_done(source, journal, store)
-        already_done = len(source.tiles) - len(todo)
-        if progress is not None:
-            progress(already_done)
-        writing: Future[None] | None = None
-        for batch in load_batches(source, todo, batch_size, skipped, workers=threads):
-            result = work(batch)
-            if writing is not None:
-                writing.result()
-            writing = pool.submit(_write_batch, source, batch, result, journal, store)
-            if progress is not None:
-                progress(len(batch.indices))
-        if writing is not None:
-            writing.result()
-        done = [i for i, tile in enumerate(source.tiles) if tile.id in journal.entries]
-        store.finish(done)
-        entries = [journal.entries[source.tiles[index].id] for index in done]
-        if to == "folder":
-            write_label_table(source, output, {entry["tile"] for entry in entries})
-        write_manifest(source, output, entries, store.names(done))
-        write_skipped(output, skipped)
-        by_status, by_estimate = (
-            dict(sorted(Counter(entry[key] for entry in entries).items()))
-            for key in ("status", "estimate")
+    check_folder(output)
+    work = StainWork(normalizer, context, references or {}, image, place)
+    with SharedOutput(output, shard or Shard()) as shared:
+        return normalize_part(
+            source,
+            shared,
+            work,
+            record,
+            batch_size=batch_size,
+            to=to,
+            workers=workers,
+            overwrite=overwrite,
+            strict=strict,
+            progress=progress,
         )
+
+
+def normalize_part(
+    source: TileSource,
+    shared: SharedOutput,
+    work: StainWork,
+    record: RunRecord,
+    *,
+    batch_size: int,
+    to: str,
+    workers: int | None,
+    overwrite: bool,
+    strict: bool,
+    progress: Callable[[int], None] | None,
+) -> NormalizeResult:
+    """Normalise the part of an output that this process holds; see ``normalize_tiles``."""
+    check_names(source)
+    part = shared.shard.part(len(source.tiles))
+    threads = workers or default_workers()
+    advance = progress or (lambda _: None)
+    with (
+        full_disk_named(shared.output),
+        closing(open_store(to, source, shared.output, threads, part)) as store,
+    ):
+        finished = _begin(source, shared, work, record, store, to=to, overwrite=overwrite)
+        if finished is None:
+            digests = _digests(shared)
+            todo = not_yet_done(source, part, digests, store)
+            del digests
+            advance(len(part) - len(todo))
+            with Journal(shared.journal(JOURNALS), keep=False) as journal:
+                run_stream(
+                    source,
+                    todo,
+                    work,
+                    journal,
+                    store,
+                    batch_size=batch_size,
+                    workers=threads,
+                    progress=advance,
+                )
+            shared.end_part()
+            finished = _complete(source, shared, record, store, to, len(part) - len(todo))
+    if not finished.missing:
+        check_skipped(finished.skipped, finished.tiles, strict=strict)
+    return finished
+
+
+def _begin(
+    source: TileSource,
+    shared: SharedOutput,
+    work: StainWork,
+    record: RunRecord,
+    store: TileStore,
+    *,
+    to: str,
+    overwrite: bool,
+) -> NormalizeResult | None:
+    """Write what all parts share; the result where nothing is left to do."""
+    output = shared.output
+    with shared.alone():
+        earlier = earlier_record(record, shared, store, overwrite=overwrite)
+        finished = finished_result(source, output, earlier, to)
+        if finished is not None:
+            shared.complete(JOURNALS)
+            drop_prepared(output)
+            return finished
+        shared.begin_part()
+        if earlier is None or earlier.state != "running" or shared.shard.is_whole:
+            record.write(output)
+        work.normalizer.reference.save(output / REFERENCE_NAME)
+        if work.context is not None:
+            work.context.save(output / CONTEXT_NAME)
+    return None
+
+
+def _complete(
+    source: TileSource,
+    shared: SharedOutput,
+    record: RunRecord,
+    store: TileStore,
+    to: str,
+    already_done: int,
+) -> NormalizeResult:
+    """Make the output whole if all parts are finished and no other process has done so."""
+    output, total = shared.output, len(source.tiles)
+    with shared.alone():
+        finished = finished_result(source, output, RunRecord.read(output), to)
+        if finished is not None:
+            return finished
+        missing = shared.missing()
+        if missing:
+            part = shared.shard.part(total)
+            entries, skipped = _known(source, part, shared)
+            statuses, estimates = _counts(entries)
+            return NormalizeResult(
+                output, len(part), statuses, estimates, skipped, already_done, missing
+            )
+        lines, skipped = _known(source, range(total), shared)
+        store.finish({index: entry["sha256"] for index, entry in _parsed(lines)})
+        if to == "folder":
+            write_label_table(source, output, {source.tiles[index].id for index in lines})
+        write_manifest(
+            source, output, (entry for _, entry in _parsed(lines)), store.names(list(lines))
+        )
+        write_skipped(output, skipped)
+        statuses, estimates = _counts(lines)
+        remove_temporary_files(output)
         record.finish(
             output,
-            tiles=len(entries),
-            by_status=by_status,
-            by_estimate=by_estimate,
+            tiles=len(lines),
+            by_status=statuses,
+            by_estimate=estimates,
             skipped=len(skipped),
         )
-        journal.remove()
-    check_skipped(skipped, len(source.tiles), strict=strict)
-    return NormalizeResult(output, len(source.tiles), by_status, by_estimate, skipped, already_done)
+        shared.complete(JOURNALS)
+        drop_prepared(output)
+    return NormalizeResult(output, total, statuses, estimates, skipped, already_done)
 
 
-def _check_output(output: Path, record: RunRecord, *, overwrite: bool) -> RunRecord | None:
-    """The record of an earlier run that this one continues, None where it begins anew."""
-    earlier = RunRecord.read_if_present(output)
-    if earlier is None and output.exists() and any(output.iterdir()):
-        raise SettingsError(
-            f"{output} holds files that histo normalize did not write; choose another --output"
-        )
-    if overwrite or earlier is None:
-        (output / JOURNAL_NAME).unlink(missing_ok=True)
-        return None
-    record.check_continues(earlier, output)
-    record.started = earlier.started
-    return earlier
+def _digests(shared: SharedOutput) -> dict[str, str]:
+    """Hashes of the tiles that the journals call written."""
+    entries = ((tile, json.loads(line)) for tile, line in shared.journal_lines(JOURNALS).items())
+    return {tile: entry["sha256"] for tile, entry in entries if "sha256" in entry}
 
 
-def _finished_result(
-    source: TileSource, output: Path, earlier: RunRecord | None, to: str
-) -> NormalizeResult | None:
-    """The result of an earlier run that ended and whose files are all there."""
-    if earlier is None or earlier.state != "done":
-        return None
-    skipped = read_skipped(output)
-    unread = {tile.id for tile in skipped}
-    wanted = [index for index, tile in enumerate(source.tiles) if tile.id not in unread]
-    with closing(open_store(to, source, output, 1)) as store:
-        if not store.is_finished(wanted):
-            return None
-    counts, estimates = earlier.results["by_status"], earlier.results["by_estimate"]
-    return NormalizeResult(output, len(source.tiles), counts, estimates, skipped, len(wanted))
+def _known(
+    source: TileSource, part: range, shared: SharedOutput
+) -> tuple[dict[int, bytes], list[SkippedTile]]:
+    """Lines of the journals by the tiles' places, ascending, and the tiles that could not be read."""
+    lines = shared.journal_lines(JOURNALS)
+    written, skipped = {}, []
+    for index in part:
+        tile = source.tiles[index].id
+        if tile not in lines:
+            raise HistoError(f"{shared.output}: {tile} stands in no journal; run again")
+        entry = json.loads(lines[tile])
+        if "skipped" in entry:
+            skipped.append(SkippedTile(tile, entry["skipped"]))
+        else:
+            written[index] = lines[tile]
+    return written, skipped
 
 
-def _check_names(source: TileSource) -> None:
-    """Two tiles must not end in one file: a.jpg and a.png."""
-    seen: dict[str, str] = {}
-    for tile in source.tiles:
-        other = seen.setdefault(normalized_name(tile.id), tile.id)
-        if other != tile.id:
-            raise SettingsError(
-                f"{source.root}: {other} and {tile.id} would both become {normalized_name(tile.id)}; "
-                "rename one"
-            )
+def _parsed(lines: Mapping[int, bytes]) -> Iterator[tuple[int, Entry]]:
+    # One at a time: a million as objects would take gigabytes.
+    return ((index, json.loads(line)) for index, line in lines.items())
 
 
-def _not_yet_done(source: TileSource, journal: Journal, store: TileStore) -> list[int]:
-    """Tiles that are not in the journal, or that are not what the journal says."""
-
-    def is_done(index: int) -> bool:
-        entry = journal.entries.get(source.tiles[index].id)
-        return entry is not None and store.holds(index, entry["sha256"])
-
-    with ThreadPoolExecutor() as pool:
-        done = list(pool.map(is_done, range(len(source.tiles)))) if journal.entries else []
-    return [index for index in range(len(source.tiles)) if not (done and done[index])]
-
-
-def _write_batch(
-    source: TileSource,
-    batch: TileBatch,
-    result: NormalizedTiles,
-    journal: Journal,
-    store: TileStore,
-) -> None:
-    pixels = to_numpy(result.tiles).transpose(0, 2, 3, 1)
-    indices = batch.indices.tolist()
-    names = [source.tiles[index].id for index in indices]
-    digests = store.write(indices, pixels)
-    columns = zip(
-        names,
-        digests,
-        result.status.tolist(),
-        result.used.tolist(),
-        to_numpy(result.tissue_fraction).astype(float).tolist(),
-        to_numpy(result.stain_matrices).astype(float).tolist(),
-        to_numpy(result.maximum_concentrations).astype(float).tolist(),
-        strict=True,
-    )
-    keys = (
-        "tile",
-        "sha256",
-        "status",
-        "estimate",
-        "tissue_fraction",
-        "stain_matrix",
-        "maxima",
-    )
-    journal.append([dict(zip(keys, values, strict=True)) for values in columns])
+def _counts(lines: Mapping[int, bytes]) -> tuple[dict[str, int], dict[str, int]]:
+    statuses: Counter[str] = Counter()
+    estimates: Counter[str] = Counter()
+    for _, entry in _parsed(lines):
+        statuses[entry["status"]] += 1
+        estimates[entry["estimate"]] += 1
+    return dict(sorted(statuses.items())), dict(sorted(estimates.items()))

@@ -1,21 +1,24 @@
 """The tables beside normalised tiles: the manifest, and the user's own table with its paths rewritten."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from histocli.atomic_files import write_csv
+from histocli.atomic_files import atomic_path, write_csv, write_csv_rows
 from histocli.data.layouts.huggingface import holds_images
 from histocli.data.layouts.label_table import TABLE_SUFFIXES, find_table, read_rows, table_columns
 from histocli.data.normalized import normalized_name
 from histocli.data.tiles import TileSource
+from histocli.stain.context import EstimateSource
 
 STAIN_COLUMNS = tuple(
     f"{stain}_{channel}"
     for channel in ("red", "green", "blue")
     for stain in ("hematoxylin", "eosin")
 )
+ROWS_AT_ONCE = 4096
 MANIFEST_COLUMNS = (
     "tile",
     "source",
@@ -32,7 +35,7 @@ MANIFEST_COLUMNS = (
 
 
 def write_manifest(
-    source: TileSource, output: Path, entries: Sequence[Mapping[str, Any]], names: Sequence[str]
+    source: TileSource, output: Path, entries: Iterable[Mapping[str, Any]], names: Sequence[str]
 ) -> None:
     """Write ``manifest.csv``: what became of each tile; a stain that is unknown is an empty cell.
 
@@ -42,26 +45,37 @@ def write_manifest(
         entries: Of the journal.
         names: What each of them is called in the output.
     """
+    rows = _manifest_rows(source, entries, names)
+    with (
+        atomic_path(output / "manifest.csv") as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        write_csv_rows(file, [MANIFEST_COLUMNS])
+        while some := list(islice(rows, ROWS_AT_ONCE)):
+            write_csv_rows(file, some)
+
+
+def _manifest_rows(
+    source: TileSource, entries: Iterable[Mapping[str, Any]], names: Sequence[str]
+) -> Iterator[list[object]]:
     table = {tile.id: tile for tile in source.tiles}
-    rows = []
     for entry, name in zip(entries, names, strict=True):
         tile = table[entry["tile"]]
         matrix = [value for row in entry["stain_matrix"] for value in row]
         numbers = [None if math.isnan(v) else v for v in [*matrix, *entry["maxima"]]]
-        rows.append(
-            [
-                name,
-                tile.id,
-                tile.label,
-                tile.group,
-                tile.split,
-                entry["status"],
-                entry["estimate"],
-                entry["tissue_fraction"],
-                *numbers,
-            ]
-        )
-    write_csv(output / "manifest.csv", MANIFEST_COLUMNS, rows)
+        if entry["estimate"] == EstimateSource.IDENTITY.label:
+            numbers = [None] * len(numbers)
+        yield [
+            name,
+            tile.id,
+            tile.label,
+            tile.group,
+            tile.split,
+            entry["status"],
+            entry["estimate"],
+            entry["tissue_fraction"],
+            *numbers,
+        ]
 
 
 def write_label_table(source: TileSource, output: Path, written: Collection[str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from histocli.data.opening import SourceOptions
 from histocli.errors import HistoError, InterruptedRunError, SettingsError, StoppedError
 from histocli.models.classifier import StainChoice
 from histocli.run_record import RunRecord
@@ -65,7 +66,7 @@ def run_training(request: TrainRequest, monitor: Monitor) -> TrainOutcome:
     plan, options, path, run = _what_to_do(request)
     device = find_device(request.device)
     stain = StainChoice(plan.stain, plan.stain_convention)
-    data = open_training_data(path, options.seed, stain, monitor.say)
+    data = open_training_data(path, options.seed, stain, monitor.say, options.opening)
     _report_data(data, monitor)
     epochs = plan.epochs_for(len(data.splits["train"].indices))
     facts = {"run": str(run), "arch": plan.arch, "stain": plan.stain, "epochs": epochs}
@@ -129,8 +130,10 @@ def _what_to_do(request: TrainRequest) -> tuple[TrainingPlan, RunOptions, Path, 
                 f"{run} was begun with {name} {had!r}, not {wanted!r}; resume without that option, or "
                 "start a new run"
             )
-    path = request.find_data(request.data or Path(str(record.inputs["data"]["path"])))
-    return plan, replace(request.options, seed=record.seed), path, run
+    recorded = record.inputs["data"]
+    path = request.find_data(request.data or Path(str(recorded["path"])))
+    opening = request.options.opening.over(SourceOptions.recorded(recorded))
+    return plan, replace(request.options, seed=record.seed, opening=opening), path, run
 
 
 def _report_data(data: TrainingData, monitor: Monitor) -> None:

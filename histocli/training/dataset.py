@@ -1,14 +1,15 @@
 """The data of one training run: splits, labels, and tiles already normalised where they match."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histocli.data.layouts import open_source
 from histocli.data.normalized import find_normalized
+from histocli.data.opening import AS_IT_IS, SourceOptions, facts_of
 from histocli.data.splitting import groups_across_splits, split_tiles
 from histocli.data.tiles import SPLITS, Split, Tile, TileSource, class_names, content_hash
 from histocli.errors import InputError, SettingsError
@@ -37,6 +38,7 @@ class TrainingData:
         splits: What to read for each split.
         sha256: Of the names and contents of the tiles.
         divided: True if histo chose some of the splits.
+        facts: What the tiles depend on beside their files, for the record.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class TrainingData:
     splits: dict[Split, SplitData]
     sha256: str
     divided: bool
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Tiles by split and class."""
@@ -67,14 +70,18 @@ class TrainingData:
 
 
 def open_training_data(
-    path: Path, seed: int, stain: StainChoice, say: Callable[[str], None]
+    path: Path,
+    seed: int,
+    stain: StainChoice,
+    say: Callable[[str], None],
+    opening: SourceOptions = AS_IT_IS,
 ) -> TrainingData:
     """Open a labelled data set and divide it.
 
     Raises:
         InputError: If there are fewer than two classes, or no tile of a class to train on.
     """
-    source = open_source(path)
+    source = opening.open(path)
     classes = class_names(source.tiles)
     if len(classes) < 2:
         found = f"only {classes[0]!r}" if classes else "no labels"
@@ -104,7 +111,8 @@ def open_training_data(
     if missing:
         raise InputError(f"{path}: no training tile of class {classes[min(missing)]!r}")
     digest = content_hash(source, range(len(source.tiles)))
-    return TrainingData(path, tiles, tuple(classes), labels, splits, digest, divided)
+    facts = facts_of(source)
+    return TrainingData(path, tiles, tuple(classes), labels, splits, digest, divided, facts)
 
 
 def _split_data(

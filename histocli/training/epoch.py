@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from histocli.data.tiles import TileBatch
 from histocli.errors import HistoError
 from histocli.models.classifier import TileClassifier
 from histocli.training.augmentation import augment, d4_views, draw_numbers, restain
+from histocli.training.device_batches import DeviceBatch
 from histocli.training.optimization import Optimization
 
 NO_LABEL = -1
@@ -68,7 +68,7 @@ class EpochResult:
 
 def run_epoch(
     model: TileClassifier,
-    batches: Iterable[TileBatch],
+    batches: Iterable[DeviceBatch],
     labels: NDArray[np.int64],
     tile_ids: Sequence[str],
     settings: LoopSettings,
@@ -80,7 +80,7 @@ def run_epoch(
 
     Args:
         model: On ``settings.device``.
-        batches: Of uint8 tiles.
+        batches: Of uint8 tiles, there too.
         labels: Class index of every tile of the source, ``NO_LABEL`` where unknown.
         tile_ids: Id of every tile of the source; augmentation is drawn from it.
         settings: See there.
@@ -104,9 +104,10 @@ def run_epoch(
                 enabled=settings.precision != torch.float32,
             ),
         ):
-            tiles = torch.from_numpy(batch.pixels).to(settings.device, non_blocking=True)
             with torch.no_grad():
-                prepared = model.prepare(tiles, already_normalized=settings.already_normalized)
+                prepared = model.prepare(
+                    batch.pixels, already_normalized=settings.already_normalized
+                )
                 if augmentation is not None:
                     names = [tile_ids[index] for index in batch.indices]
                     numbers = draw_numbers(augmentation.seed, augmentation.epoch, names)

@@ -2,14 +2,15 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from histocli.data.loading import SkippedTile, check_skipped, load_batches, write_skipped
+from histocli.data.loading import SkippedTile, check_skipped, write_skipped
+from histocli.data.tiles import Blocked, Split
 from histocli.metrics.calibration import fit_temperature
 from histocli.metrics.definitions.auroc import auroc
 from histocli.metrics.operating_point import youden_threshold
@@ -20,8 +21,10 @@ from histocli.models.weights import load_weights
 from histocli.training.dataset import TrainingData
 from histocli.training.devices import find_precision
 from histocli.training.epoch import Augmentation, EpochResult, LoopSettings, run_epoch
+from histocli.training.feeds import Feed, open_feeds
 from histocli.training.monitor import Monitor
 from histocli.training.optimization import Optimization, OptimizationPlan
+from histocli.training.order import shuffled
 from histocli.training.plan import RunOptions, TrainingPlan
 from histocli.training.setup import class_weights, make_model
 from histocli.training.state import Progress, load_state, restore, save_state, write_history
@@ -69,11 +72,14 @@ def fit(
         card = replace(card, weights=load_model(options.run)[1].weights)
     monitor.say(f"weights: {card.weights}")
     model.to(device)
-    fitting = _Fitting(data, plan, options, device, monitor, model, card, architecture, skipped)
-    if state is not None:
-        restore(model, fitting.optimization, progress, state[1])
-        monitor.say(f"continuing after epoch {progress.epochs_done} of {fitting.epochs}")
     with StopRequest() as stop:
+        feeds = open_feeds(data, options, device, monitor, stop.watch)
+        fitting = _Fitting(
+            data, plan, options, device, monitor, model, card, architecture, skipped, feeds
+        )
+        if state is not None:
+            restore(model, fitting.optimization, progress, state[1])
+            monitor.say(f"continuing after epoch {progress.epochs_done} of {fitting.epochs}")
         while not fitting.is_finished(progress):
             fitting.one_epoch(progress, stop)
         card = fitting.finish(stop)
@@ -98,7 +104,9 @@ class _Fitting:
         card: ModelCard,
         architecture: Architecture,
         skipped: list[SkippedTile],
+        feeds: Mapping[Split, Feed],
     ) -> None:
+        self.feeds = feeds
         self.data, self.plan, self.options = data, plan, options
         self.monitor, self.model, self.card, self.skipped = monitor, model, card, skipped
         self.ids = [tile.id for tile in data.tiles]
@@ -162,11 +170,11 @@ class _Fitting:
     def _train(self, epoch: int, stop: StopRequest) -> EpochResult:
         split = self.data.splits["train"]
         torch.manual_seed(self.options.seed * 1_000_003 + epoch)
-        order = shuffled(split.indices, self.options.seed, epoch, self.plan.batch_size)
+        blocks = split.source.blocks(split.indices) if isinstance(split.source, Blocked) else None
+        seed, batch_size = self.options.seed, self.plan.batch_size
+        order = shuffled(split.indices, seed, epoch, batch_size, blocks)
         stage = f"epoch {epoch} of {self.epochs}: training"
-        batches = load_batches(
-            split.source, order, self.plan.batch_size, self.skipped, workers=self.options.workers
-        )
+        batches = self.feeds["train"](order, batch_size, self.skipped)
         return run_epoch(
             self.model,
             stop.watch(batches),
@@ -188,13 +196,7 @@ class _Fitting:
         self, model: TileClassifier, stage: str, views: str, stop: StopRequest
     ) -> EpochResult:
         split = self.data.splits["valid"]
-        batches = load_batches(
-            split.source,
-            split.indices,
-            2 * self.plan.batch_size,
-            self.skipped,
-            workers=self.options.workers,
-        )
+        batches = self.feeds["valid"](split.indices, 2 * self.plan.batch_size, self.skipped)
         settings = replace(
             self.loop,
             views=views,
@@ -233,10 +235,3 @@ def macro_auroc(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -
     """One-versus-rest AUROC, the mean over the classes; NaN where a class is absent."""
     classes = range(probabilities.shape[1])
     return float(np.mean([auroc(labels == k, probabilities[:, k]) for k in classes]))
-
-
-def shuffled(indices: Sequence[int], seed: int, epoch: int, batch_size: int) -> list[int]:
-    """Order of one epoch; a last batch that is not full is left out, as its statistics are noise."""
-    order = np.random.default_rng([seed, epoch]).permutation(np.asarray(indices, np.int64))
-    whole = len(order) // batch_size * batch_size
-    return [int(index) for index in (order[:whole] if whole else order)]

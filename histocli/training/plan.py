@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from histocli.data.opening import AS_IT_IS, SourceOptions
+
 # Passes over the data unless the user states them: enough to show this many tiles, within the limits.
 # On 6,000 tiles of PatchCamelyon three passes are enough; a small set needs more.
 TILES_TO_SHOW = 18_000
@@ -43,10 +45,24 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a training run goes about it, without effect on its result."""
+    """How a training run goes about it, without effect on its result.
+
+    Attributes:
+        run: Its folder.
+        seed: Of everything random.
+        workers: Decoding threads.
+        offline: Never use the network.
+        strict: Raise if a tile had to be skipped.
+        cache: ``none``, ``device`` or ``disk``: where decoded tiles are kept.
+        cache_folder: Of ``disk``; the user's when None.
+        opening: How the data set is opened.
+    """
 
     run: Path
     seed: int
     workers: int | None = None
     offline: bool = False
     strict: bool = False
+    cache: str = "none"
+    cache_folder: Path | None = None
+    opening: SourceOptions = AS_IT_IS

@@ -15,6 +15,7 @@ from histocli.metrics.operating_point import decide
 from histocli.models.checkpoint import BEST
 from histocli.models.classifier import ModelCard, TileClassifier
 from histocli.predictions import Predictions
+from histocli.training.device_batches import on_device
 from histocli.training.epoch import NO_LABEL, EpochResult, LoopSettings, run_epoch
 
 BATCHES_A_CHUNK = 8
@@ -57,7 +58,7 @@ def predict(
             continue
         before = len(skipped)
         batches = load_batches(source, chunk, batch_size, skipped, workers=workers)
-        result = run_epoch(model, batches, labels, ids, settings)
+        result = run_epoch(model, on_device(batches, settings.device), labels, ids, settings)
         rows = result.probabilities.tolist()
         done.update(zip(result.indices.tolist(), rows, strict=True))
         if journal is not None:

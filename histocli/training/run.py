@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from histocli.atomic_files import write_csv
-from histocli.data.layouts import open_source
 from histocli.data.normalized import is_normalized
+from histocli.data.opening import AS_IT_IS, SourceOptions, tiling_of_the_model
 from histocli.data.tiles import SPLIT_ALIASES, Split, TileSource
 from histocli.errors import InputError, SettingsError
 from histocli.run_record import RECORD_NAME, RunRecord
@@ -77,18 +77,26 @@ def plan_of(record: RunRecord) -> TrainingPlan:
 def record_of(plan: TrainingPlan, data: TrainingData, seed: int, device: str) -> RunRecord:
     """Provenance of a run that begins."""
     inputs: dict[str, dict[str, Any]] = {
-        "data": {"path": str(data.path.resolve()), "sha256": data.sha256, "tiles": len(data.tiles)}
+        "data": {
+            "path": str(data.path.resolve()),
+            "sha256": data.sha256,
+            "tiles": len(data.tiles),
+            **data.facts,
+        }
     }
     return RunRecord("train", asdict(plan), inputs, seed=seed, device=device)
 
 
-def open_split(run: Path, data: Path | None, split: Split) -> tuple[TileSource, list[int]]:
+def open_split(
+    run: Path, data: Path | None, split: Split, opening: SourceOptions = AS_IT_IS
+) -> tuple[TileSource, list[int]]:
     """Tiles of one split as the run divided them, or of another data set by its own splits.
 
     Args:
         run: The run.
         data: Another data set; the run's own when None.
         split: Which split.
+        opening: How the data set is opened; the run's own as training opened it.
 
     Raises:
         InputError: If the data or the split is gone.
@@ -98,7 +106,10 @@ def open_split(run: Path, data: Path | None, split: Split) -> tuple[TileSource, 
     path = own if data is None else data
     if not path.exists():
         raise InputError(f"{path}: the data of {run} is not there; name it with --data")
-    source = open_source(path)
+    recorded = record.inputs["data"]
+    if data is None:
+        opening = opening.over(SourceOptions.recorded(recorded))
+    source = opening.open(path, tiling_of_the_model(recorded))
     stated = _stated_splits(run)
     # The run's own data keeps the run's splits wherever it lies now: else training tiles would be tested.
     is_own = path.resolve() == own or all(tile.id in stated for tile in source.tiles)

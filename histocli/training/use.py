@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from histocli.data.layouts import open_source
 from histocli.data.loading import SkippedTile, check_skipped, write_skipped
+from histocli.data.opening import AS_IT_IS, SourceOptions, tiling_of_the_model
 from histocli.data.tiles import Split, content_hash
 from histocli.data.writing import Journal
 from histocli.errors import SettingsError
 from histocli.models.checkpoint import load_model
 from histocli.models.classifier import ModelCard
 from histocli.predictions import Predictions
+from histocli.run_record import RunRecord
 from histocli.training.devices import find_device
 from histocli.training.epoch import LoopSettings
 from histocli.training.predict import journal_path, predict
@@ -31,6 +32,7 @@ class UseSettings:
         views: ``none``, ``d4``, or ``as-trained`` for what the run's operating point was chosen with.
         workers: Decoding threads.
         strict: Raise if a tile had to be skipped.
+        opening: How the data set is opened.
     """
 
     device: str
@@ -38,6 +40,7 @@ class UseSettings:
     views: str
     workers: int | None
     strict: bool
+    opening: SourceOptions = AS_IT_IS
 
     def loop(self, card: ModelCard) -> LoopSettings:
         """Settings of the loop body; predictions are always in float32."""
@@ -61,7 +64,7 @@ def predict_split(
         use: How.
         begin: Called with the stage and its number of tiles.
     """
-    source, indices = open_split(run, data, split)
+    source, indices = open_split(run, data, split, use.opening)
     model, card = load_model(run, find_device(use.device))
     check_raw(source.root, run, trained_on_normalized=card.trained_on_normalized)
     loop = use.loop(card)
@@ -97,7 +100,9 @@ def predict_source(
     if output.exists() and not overwrite:
         raise SettingsError(f"{output} exists; pass --overwrite, or choose another --output")
     model, card = load_model(run, find_device(use.device))
-    source = open_source(path)
+    record = RunRecord.read_if_present(run)
+    trained = tiling_of_the_model(record.inputs.get("data", {})) if record else {}
+    source = use.opening.open(path, trained)
     check_raw(path, run, trained_on_normalized=card.trained_on_normalized)
     indices = range(len(source.tiles))
     loop = use.loop(card)

@@ -33,6 +33,54 @@ def test_no_truncated_image_is_accepted(kind: str) -> None:
             decode_image(content[:length], "tile")
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_transparency_is_composed_onto_white_in_every_format(kind: str) -> None:
+    alpha = np.full((*PIXELS.shape[:2], 1), 51, np.uint8)
+    image = Image.fromarray(np.concatenate([PIXELS, alpha], axis=2))
+    buffer = io.BytesIO()
+    # WebP changes the color of what is transparent unless it is told not to.
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    image.save(buffer, kind, **options)
+    expected = PIXELS * 0.2 + 255 * 0.8
+    np.testing.assert_allclose(decode_image(buffer.getvalue(), "t"), expected, atol=1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
+def test_palettes_and_grey_are_expanded_in_every_format(kind: str) -> None:
+    grey = Image.fromarray(PIXELS[:, :, 0])
+    expected = np.repeat(PIXELS[:, :, :1], 3, axis=2)
+    np.testing.assert_array_equal(decode_image(encoded(grey, kind), "t"), expected)
+    palette = Image.fromarray(PIXELS).quantize(64)
+    colors = np.asarray(palette.convert("RGB"))
+    np.testing.assert_array_equal(decode_image(encoded(palette, kind), "t"), colors)
+
+
+def test_a_transparent_color_of_a_palette_is_glass() -> None:
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([200, 0, 0, 0, 0, 0])
+    palette.putpixel((1, 0), 1)
+    buffer = io.BytesIO()
+    palette.save(buffer, "PNG", transparency=1)
+    assert decode_image(buffer.getvalue(), "t")[0].tolist() == [[200, 0, 0], [255, 255, 255]]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_of_grey_lose_their_low_byte_in_every_format(kind: str) -> None:
+    deep = np.arange(0, 65536, 257, dtype=np.uint16).reshape(16, 16)
+    found = decode_image(encoded(Image.fromarray(deep), kind), "t")
+    np.testing.assert_array_equal(found, np.repeat((deep >> 8)[:, :, None], 3, axis=2))
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("JPEG", ".jpeg"), ("WEBP", ".webp")])
+def test_lossy_formats_give_nearly_their_pixels(kind: str, suffix: str, tmp_path: Path) -> None:
+    smooth = Image.fromarray(PIXELS[:4, :3]).resize((96, 96), Image.Resampling.BICUBIC)
+    path = tmp_path / f"tile{suffix.upper()}"
+    smooth.save(path, kind, quality=95)
+    found = read_image(path)
+    assert found.shape == (96, 96, 3)
+    assert np.abs(found.astype(int) - np.asarray(smooth)).mean() < 4
+
+
 def test_transparent_pixels_are_glass() -> None:
     image = Image.new("RGBA", (2, 1), (200, 0, 0, 255))
     image.putpixel((1, 0), (0, 0, 0, 0))

@@ -16,7 +16,8 @@ from histocli.data.phantom import PHANTOM_SCANNERS, write_phantom
 from histocli.data.stores import STORES
 from histocli.data.tiles import content_hash
 from histocli.errors import InputError, SettingsError, SkippedInputsError
-from histocli.preparation.normalize import JOURNAL_NAME, NormalizeResult, normalize_tiles
+from histocli.preparation.normalize import normalize_tiles
+from histocli.preparation.output import JOURNAL_NAME, NormalizeResult
 from histocli.preparation.setup import make_normalizer, make_record
 from histocli.run_record import RunRecord
 from histocli.stain import MacenkoNormalizer
@@ -112,7 +113,7 @@ def spoil(folder: Path) -> None:
     if images:
         images[0].write_bytes(images[0].read_bytes()[:-20])
         return
-    part = folder / ".tiles.part"
+    (part,) = folder.glob(".tiles-*.part")
     content = bytearray(part.read_bytes())
     content[5000] ^= 255
     part.write_bytes(content)

@@ -1,8 +1,9 @@
 """A small run that the tests of training share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def train(phantom: Path, tmp_path: Path) -> Train:
-    """Train on the phantom; keyword arguments change the plan, or request and monitor."""
+    """Train on the phantom; keyword arguments change the plan, or request, options and monitor."""
 
     def run(
         name: str = "run",
@@ -79,13 +80,14 @@ def train(phantom: Path, tmp_path: Path) -> Train:
         seed: int = 0,
         workers: int | None = None,
         explicit: frozenset[str] = frozenset(),
+        options: Mapping[str, Any] | None = None,
         **changes: object,
     ) -> TrainOutcome:
         request = TrainRequest(
             data=None if resume else data,
             plan=replace(PLAN, **changes),  # type: ignore[arg-type]
             explicit=explicit,
-            options=RunOptions(tmp_path / "runs", seed, workers, offline=True),
+            options=RunOptions(tmp_path / "runs", seed, workers, offline=True, **(options or {})),
             name=name,
             device="cpu",
             resume=resume,

@@ -17,7 +17,8 @@ from histocli.preparation.setup import make_record
 from histocli.run_record import RunRecord
 from histocli.stain import MacenkoNormalizer
 from histocli.stain.normalizers import NORMALIZERS, find_normalizer
-from histocli.training.fit import macro_auroc, shuffled
+from histocli.training.fit import macro_auroc
+from histocli.training.order import shuffled
 from histocli.training.setup import positive_class
 from histocli.training.use import UseSettings, predict_source, predict_split
 from tests.training.conftest import SilentMonitor, Train

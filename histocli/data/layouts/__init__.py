@@ -5,6 +5,7 @@ To add one, write a file with a function like these and add a line to ``LAYOUTS`
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from histocli.data.layouts.class_folders import open_class_folders
 from histocli.data.layouts.huggingface import open_huggingface
@@ -13,6 +14,7 @@ from histocli.data.layouts.kaggle import open_kaggle
 from histocli.data.layouts.manifest import open_manifest
 from histocli.data.layouts.medmnist import open_medmnist
 from histocli.data.layouts.patchcamelyon import open_patchcamelyon
+from histocli.data.layouts.slides import SlideSource, open_slides
 from histocli.data.layouts.zip_archive import open_zip
 from histocli.data.tiles import TileSource
 from histocli.errors import InputError, SettingsError
@@ -25,6 +27,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "kaggle": open_kaggle,
     "patchcamelyon": open_patchcamelyon,
     "zip": open_zip,
+    "slides": open_slides,
     "class-folders": open_class_folders,
     "medmnist": open_medmnist,
     "manifest": open_manifest,
@@ -34,31 +37,46 @@ LAYOUTS: Mapping[str, Layout] = {
 CONTAINERS = ("*.zip", "*.npz", "*.h5", "*.h5.gz", "*.hdf5", "*.parquet")
 
 
-def open_source(path: Path, layout: str | None = None) -> TileSource:
+def open_source(
+    path: Path,
+    layout: str | None = None,
+    tiling: Mapping[str, Any] | None = None,
+    tiling_of_the_model: Mapping[str, Any] | None = None,
+) -> TileSource:
     """Open whatever data set lies at ``path``.
 
     Args:
-        path: A folder, a table, an archive, a file of arrays or an image.
+        path: A folder, a table, an archive, a file of arrays, a slide or an image.
         layout: A key of ``LAYOUTS`` to force one.
+        tiling: Fields of ``SlideTiling`` that the user states.
+        tiling_of_the_model: Fields that a model was trained with, for slides.
 
     Raises:
         InputError: If nothing there can be read.
-        SettingsError: If the layout is unknown.
+        SettingsError: If the layout is unknown, or a tiling is stated for what is no slide.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if layout is not None and layout not in LAYOUTS:
         raise SettingsError(f"unknown layout {layout!r}; choose one of {', '.join(LAYOUTS)}")
-    candidates = LAYOUTS.values() if layout is None else (LAYOUTS[layout],)
-    for candidate in candidates:
-        source = candidate(path)
+    for name in LAYOUTS if layout is None else (layout,):
+        if name == "slides":
+            source: TileSource | None = open_slides(path, tiling or {}, tiling_of_the_model or {})
+        else:
+            source = LAYOUTS[name](path)
         if source is not None and source.tiles:
+            if tiling and not isinstance(source, SlideSource):
+                stated = ", ".join(f"--{option.replace('_', '-')}" for option in sorted(tiling))
+                raise SettingsError(
+                    f"{path}: it holds tiles ({source.layout}), which are taken as they are; leave out "
+                    f"{stated}, which says how slides are cut"
+                )
             return source
     wanted = f" as {layout}" if layout else ""
     raise InputError(
         f"{path}: no tiles found{wanted}; expected class folders of images (optionally inside train, "
         "valid and test), a labels.csv or manifest.csv with a tile column, images, or a zip, HDF5, NPZ "
-        f"or parquet file of tiles{_hint(path)}"
+        f"or parquet file of tiles, or slides{_hint(path)}"
     )
 
 

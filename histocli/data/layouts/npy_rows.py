@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from histocli.atomic_files import atomic_path
 from histocli.data.layouts.archive import READING_ERRORS
+from histocli.data.layouts.bombs import check_ratio
 from histocli.data.layouts.rows import BlockCache, check_pixel_array, to_rgb
 from histocli.errors import InputError
 
@@ -130,7 +131,9 @@ def read_header(archive: zipfile.ZipFile, path: Path, key: str) -> ArrayHeader:
     if fortran and len(shape) > 1:
         raise InputError(f"{path}: the array {key} is in Fortran order; save it in C order")
     header = ArrayHeader(shape, dtype, offset)
-    if archive.getinfo(f"{key}.npy").file_size != header.offset + header.bytes:
+    member = archive.getinfo(f"{key}.npy")
+    check_ratio(f"{path}: the array {key}", member.file_size, member.compress_size)
+    if member.file_size != header.offset + header.bytes:
         raise InputError(f"{path}: the array {key} is not as long as its header says")
     return header
 

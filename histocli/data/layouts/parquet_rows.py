@@ -7,32 +7,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histocli.data.images import decode_image
+from histocli.data.layouts.bombs import check_ratio
 from histocli.data.layouts.rows import BlockCache
 from histocli.errors import InputError, UnreadableTileError
 
-# Row groups of exports hold 100 to 1000 images.
-GROUPS_KEPT = 3
+# Row groups of exports hold 100 to 1000 images; those at hand are mixed by a shuffle.
+KEPT_BYTES = 128_000_000
+FEWEST_KEPT, MOST_KEPT = 3, 40
 
 
 class ParquetRows:
     """The rows of one file: a column of bytes, or of structs with bytes in them.
 
     Raises:
-        InputError: If the file is damaged.
+        InputError: If the file is damaged, or a bomb.
     """
 
     def __init__(self, path: Path, column: str) -> None:
         self.path, self.column = path, column
         metadata = open_parquet(path).metadata
-        counts = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-        self._ends = np.cumsum(counts, dtype=np.int64)
-        self._blocks: BlockCache[Any] = BlockCache(GROUPS_KEPT)
+        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        self._ends = np.cumsum([group.num_rows for group in groups], dtype=np.int64)
+        for group in groups:
+            columns = [group.column(number) for number in range(group.num_columns)]
+            for one in columns:
+                name = f"{path}: the column {one.path_in_schema}"
+                check_ratio(name, one.total_uncompressed_size, one.total_compressed_size)
+        largest = max((group.total_byte_size for group in groups), default=1)
+        self._kept = min(MOST_KEPT, max(FEWEST_KEPT, KEPT_BYTES // max(1, largest)))
+        self._blocks: BlockCache[Any] = BlockCache(self._kept)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ParquetRows, (self.path, self.column)
 
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
+
+    @property
+    def blocks_at_hand(self) -> int:
+        """Row groups that are kept while their rows are read in any order."""
+        # One is on its way out while the next one comes in.
+        return self._kept - 1
+
+    def blocks_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of the row group of each row."""
+        return np.searchsorted(self._ends, rows, side="right").astype(np.int64)
 
     def read(self, row: int) -> NDArray[np.uint8]:
         """Decode the image of one row."""

@@ -7,13 +7,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from histocli.data.images import MAXIMUM_PIXELS
-from histocli.data.tiles import Tile
+from histocli.data.tiles import Blocks, Tile
 from histocli.errors import InputError, UnreadableTileError
 
 Block = TypeVar("Block")
@@ -33,6 +33,18 @@ class Rows(Protocol):
 
     def read_bytes(self, row: int) -> bytes:
         """One tile as stored: the file in the row, or raw pixels."""
+
+
+@runtime_checkable
+class RowsInBlocks(Protocol):
+    """Rows that lie in blocks which are read whole."""
+
+    @property
+    def blocks_at_hand(self) -> int:
+        """Blocks that are kept while their rows are read in any order; 0 if a row is read alone."""
+
+    def blocks_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of the block of each row, from 0."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,23 @@ class RowSource:
             return part.read_bytes(row)
         except (OSError, ValueError, KeyError) as error:
             raise UnreadableTileError(self._name(index), f"damaged: {error}") from error
+
+    def blocks(self, indices: Sequence[int]) -> Blocks | None:
+        """Where some tiles lie; None if each is read alone."""
+        at_hand = [p.blocks_at_hand if isinstance(p, RowsInBlocks) else 0 for p in self.parts]
+        if min(at_hand, default=0) == 0:
+            return None
+        wanted = np.asarray(indices, np.int64)
+        part_of = np.searchsorted(self._ends, wanted, side="right")
+        numbers = np.zeros(len(wanted), np.int64)
+        first = 0
+        for number, part in enumerate(self.parts):
+            if isinstance(part, RowsInBlocks) and len(part):
+                start = self._ends[number] - len(part)
+                mine = part_of == number
+                numbers[mine] = first + part.blocks_of(wanted[mine] - start)
+                first += 1 + int(part.blocks_of(np.array([len(part) - 1]))[0])
+        return Blocks(numbers, min(at_hand))
 
     def _name(self, index: int) -> str:
         folder = self.root if self.root.is_dir() else self.root.parent

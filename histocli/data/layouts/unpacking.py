@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from histocli.atomic_files import atomic_path
+from histocli.data.layouts.bombs import check_ratio
 from histocli.errors import InputError
 
 SUFFIX = ".gz"
@@ -50,12 +51,12 @@ def unpack(path: Path, target: Path, check: Callable[[str], None] | None = None)
         check: Called with the MD5 of the content; what it raises keeps the file from being written.
 
     Raises:
-        InputError: If the file is damaged, or its folder cannot be written.
+        InputError: If the file is damaged or a bomb, or its folder cannot be written.
     """
     try:
         with gzip.open(path) as source, atomic_path(target) as temporary:
             with temporary.open("wb") as file:
-                found = _copy(source, file)
+                found = _copy(source, file, path)
             if check is not None:
                 check(found)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -78,13 +79,14 @@ def _not_writable(path: Path, target: Path) -> InputError:
     )
 
 
-def _copy(source: gzip.GzipFile, target: IO[bytes]) -> str:
+def _copy(source: gzip.GzipFile, target: IO[bytes], path: Path) -> str:
     """Copy piece by piece; the MD5 of what was copied."""
     digest = hashlib.md5(usedforsecurity=False)
-    size = 0
+    size, packed = 0, path.stat().st_size
     for piece in iter(lambda: source.read(PIECE_BYTES), b""):
         digest.update(piece)
         size += target.write(piece)
+        check_ratio(path, size, packed)
     if not size:
         raise EOFError("there is nothing in it")
     return digest.hexdigest()

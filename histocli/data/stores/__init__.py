@@ -20,6 +20,7 @@ from histocli.errors import SettingsError
 class TileStore(Protocol):
     """The tiles of one source, written in any order and at last made whole.
 
+    Several processes may write, each the tiles of its own part; one of them makes it whole.
     Whatever is under a final name is whole; what a killed process left is known by its hash.
     """
 
@@ -29,8 +30,11 @@ class TileStore(Protocol):
     def holds(self, index: int, digest: str) -> bool:
         """Whether a tile was written as ``write`` said, and is still there."""
 
-    def finish(self, indices: Sequence[int]) -> None:
-        """All that can be written has been: ``indices``, ascending. Give the store its final form."""
+    def finish(self, digests: Mapping[int, str]) -> None:
+        """All that can be written has been: ``digests``, ascending. Give the store its final form."""
+
+    def discard(self) -> None:
+        """Remove what an unfinished run left."""
 
     def is_finished(self, indices: Sequence[int]) -> bool:
         """Whether the final form is there, with those tiles."""
@@ -42,19 +46,28 @@ class TileStore(Protocol):
         """Let go of threads and files."""
 
 
-STORES: Mapping[str, Callable[[TileSource, Path, int], TileStore]] = {
+STORES: Mapping[str, Callable[[TileSource, Path, int, range], TileStore]] = {
     "folder": FolderStore,
     "npz": NpzStore,
     "zip": ZipStore,
 }
 
 
-def open_store(name: str, source: TileSource, output: Path, workers: int) -> TileStore:
+def open_store(
+    name: str, source: TileSource, output: Path, workers: int, part: range | None = None
+) -> TileStore:
     """Open a store by name.
+
+    Args:
+        name: A key of ``STORES``.
+        source: The tiles.
+        output: The folder.
+        workers: Encoding threads.
+        part: The tiles that this process may write; all if None.
 
     Raises:
         SettingsError: If it is unknown.
     """
     if name not in STORES:
         raise SettingsError(f"unknown store {name!r}; choose one of {', '.join(STORES)}")
-    return STORES[name](source, output, workers)
+    return STORES[name](source, output, workers, part or range(len(source.tiles)))

@@ -1,7 +1,7 @@
 """A folder of images in the layout of the source."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,9 +20,11 @@ class FolderStore:
         source: The tiles.
         output: The folder.
         workers: Encoding threads.
+        part: Not needed: each tile is a file.
     """
 
-    def __init__(self, source: TileSource, output: Path, workers: int) -> None:
+    def __init__(self, source: TileSource, output: Path, workers: int, part: range) -> None:
+        del part
         self._source = source
         self._output = output
         self._pool = ThreadPoolExecutor(workers, "write")
@@ -39,8 +41,11 @@ class FolderStore:
             return False
         return bool(hashlib.sha256(content).hexdigest() == digest)
 
-    def finish(self, indices: Sequence[int]) -> None:
+    def finish(self, digests: Mapping[int, str]) -> None:
         """See ``TileStore``: nothing is left to do."""
+
+    def discard(self) -> None:
+        """See ``TileStore``: files of an earlier run are written over."""
 
     def is_finished(self, indices: Sequence[int]) -> bool:
         """See ``TileStore``."""

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histocli.atomic_files import atomic_path
+from histocli.data.stores.row_files import PATTERN, RowFile, open_row_files
 from histocli.data.tiles import TileSource
-from histocli.errors import SettingsError
+from histocli.errors import HistoError, SettingsError
 
 FILE_NAME = "tiles.npz"
-PART_NAME = ".tiles.part"
 ROWS_AT_ONCE = 1024
 # What MedMNIST calls the splits.
 PREFIXES = {"train": "train", "valid": "val", "test": "test", None: ""}
@@ -24,21 +24,23 @@ PREFIXES = {"train": "train", "valid": "val", "test": "test", None: ""}
 class NpzStore:
     """``tiles.npz`` with images, labels, groups and names; an array a split where splits are known.
 
-    Until all are there the tiles lie in a hidden file of rows. The arrays are stored, not compressed, so
-    they can be mapped.
+    Until all are there the tiles lie in hidden files of rows, one for each process that writes. The
+    arrays are stored, not compressed, so they can be mapped.
 
     Args:
         source: The tiles; all of one size.
         output: The folder.
         workers: Not needed.
+        part: The tiles that this process may write.
     """
 
-    def __init__(self, source: TileSource, output: Path, workers: int) -> None:
+    def __init__(self, source: TileSource, output: Path, workers: int, part: range) -> None:
         del workers
         self._source = source
+        self._output = output
         self._path = output / FILE_NAME
-        self._part = output / PART_NAME
-        self._rows: NDArray[np.uint8] | None = None
+        self._part = part
+        self._files = open_row_files(output)
 
     def write(self, indices: Sequence[int], pixels: NDArray[np.uint8]) -> list[str]:
         """See ``TileStore``.
@@ -46,29 +48,39 @@ class NpzStore:
         Raises:
             SettingsError: If the tiles differ in size.
         """
-        rows = self._open(pixels.shape[1:])
-        rows[np.asarray(indices, np.int64)] = pixels
+        self._own(pixels.shape[1:]).write(indices, pixels)
         return [hashlib.sha256(tile).hexdigest() for tile in np.ascontiguousarray(pixels)]
 
     def holds(self, index: int, digest: str) -> bool:
         """See ``TileStore``."""
-        rows = self._existing()
-        return rows is not None and hashlib.sha256(rows[index]).hexdigest() == digest
+        return any(file.holds(index, digest) for file in self._files)
 
-    def finish(self, indices: Sequence[int]) -> None:
-        """See ``TileStore``."""
-        rows = self._existing()
-        if rows is None:
+    def finish(self, digests: Mapping[int, str]) -> None:
+        """See ``TileStore``.
+
+        Raises:
+            SettingsError: If the tiles of several parts differ in size.
+        """
+        self._files = open_row_files(self._output)
+        if not digests:
             return
+        shape = self._common_shape()
+        place = {index: self._file_of(index, digest) for index, digest in digests.items()}
+
+        def rows(members: Sequence[int]) -> NDArray[np.uint8]:
+            found = np.empty((len(members), *shape), np.uint8)
+            for row, index in enumerate(members):
+                file = place[index]
+                found[row] = file.rows[index - file.start]
+            return found
+
         with (
             atomic_path(self._path) as temporary,
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
         ):
-            for prefix, members in self._by_split(indices):
+            for prefix, members in self._by_split(list(digests)):
                 tiles = [self._source.tiles[index] for index in members]
-                _add(
-                    archive, _key(prefix, "images"), (len(members), *rows.shape[1:]), rows, members
-                )
+                _add(archive, _key(prefix, "images"), shape, members, rows)
                 columns: dict[str, list[str | None]] = {
                     "labels": [tile.label for tile in tiles],
                     "groups": [tile.group for tile in tiles],
@@ -77,12 +89,18 @@ class NpzStore:
                 for kind, values in columns.items():
                     if any(value is not None for value in values):
                         _add_text(archive, _key(prefix, kind), [value or "" for value in values])
+        place.clear()
+        self.discard()
+
+    def discard(self) -> None:
+        """See ``TileStore``."""
         self.close()
-        self._part.unlink(missing_ok=True)
+        for path in self._output.glob(PATTERN):
+            path.unlink()
 
     def is_finished(self, indices: Sequence[int]) -> bool:
         """See ``TileStore``."""
-        return bool(indices) and self._path.is_file() and not self._part.exists()
+        return bool(indices) and self._path.is_file() and not any(self._output.glob(PATTERN))
 
     def names(self, indices: Sequence[int]) -> list[str]:
         """See ``TileStore``."""
@@ -94,7 +112,7 @@ class NpzStore:
 
     def close(self) -> None:
         """See ``TileStore``."""
-        self._rows = None
+        self._files = []
 
     def _by_split(self, indices: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
         for split, prefix in PREFIXES.items():
@@ -102,29 +120,36 @@ class NpzStore:
             if members:
                 yield prefix, members
 
-    def _open(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        rows = self._existing()
-        if rows is None:
-            self._part.parent.mkdir(parents=True, exist_ok=True)
-            header = np.array(shape, np.int64).tobytes()
-            with self._part.open("wb") as file:
-                file.write(header)
-                file.truncate(len(header) + len(self._source.tiles) * int(np.prod(shape)))
-            rows = self._existing()
-        if rows is None or rows.shape[1:] != shape:
-            raise SettingsError(
-                f"{self._source.root}: its tiles differ in size, which one array cannot hold; "
-                "choose --to folder or --to zip"
-            )
-        return rows
+    def _own(self, shape: tuple[int, ...]) -> RowFile:
+        path = self._output / RowFile.name(self._part)
+        found = next((file for file in self._files if file.path == path), None)
+        if found is None:
+            found = RowFile.create(self._output, self._part, shape)
+            self._files.append(found)
+        if found.rows.shape[1:] != shape:
+            raise self._differ()
+        return found
 
-    def _existing(self) -> NDArray[np.uint8] | None:
-        if self._rows is None and self._part.is_file():
-            header = np.fromfile(self._part, np.int64, 3)
-            shape = (len(self._source.tiles), *header.tolist())
-            if self._part.stat().st_size == header.nbytes + int(np.prod(shape)):
-                self._rows = np.memmap(self._part, np.uint8, "r+", header.nbytes, shape)
-        return self._rows
+    def _common_shape(self) -> tuple[int, ...]:
+        shapes = {file.rows.shape[1:] for file in self._files}
+        if len(shapes) != 1:
+            raise self._differ()
+        return shapes.pop()
+
+    def _file_of(self, index: int, digest: str) -> RowFile:
+        files = [file for file in self._files if file.start <= index < file.stop]
+        if len(files) > 1:
+            files = [file for file in files if file.holds(index, digest)]
+        if not files:
+            tile = self._source.tiles[index].id
+            raise HistoError(f"{self._output}: {tile} has been lost; run again with --overwrite")
+        return files[0]
+
+    def _differ(self) -> SettingsError:
+        return SettingsError(
+            f"{self._source.root}: its tiles differ in size, which one array cannot hold; "
+            "choose --to folder or --to zip"
+        )
 
 
 def _key(prefix: str, kind: str) -> str:
@@ -135,15 +160,16 @@ def _add(
     archive: zipfile.ZipFile,
     key: str,
     shape: tuple[int, ...],
-    rows: NDArray[np.uint8],
     members: Sequence[int],
+    rows: Callable[[Sequence[int]], NDArray[np.uint8]],
 ) -> None:
     """Add some rows as one array, a few at a time."""
     with archive.open(_member(key), "w", force_zip64=True) as file:
-        header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        whole = (len(members), *shape)
+        header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": whole}
         np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, len(members), ROWS_AT_ONCE):
-            file.write(rows[members[start : start + ROWS_AT_ONCE]].tobytes())
+            file.write(rows(members[start : start + ROWS_AT_ONCE]).tobytes())
 
 
 def _add_text(archive: zipfile.ZipFile, key: str, values: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +24,14 @@ class ZipStore:
         source: The tiles.
         output: The folder.
         workers: Encoding threads.
+        part: Not needed: each tile is a file until all are there.
     """
 
-    def __init__(self, source: TileSource, output: Path, workers: int) -> None:
+    def __init__(self, source: TileSource, output: Path, workers: int, part: range) -> None:
         self._source = source
         self._path = output / FILE_NAME
         self._part = output / PART_NAME
-        self._folder = FolderStore(source, self._part, workers)
+        self._folder = FolderStore(source, self._part, workers, part)
 
     def write(self, indices: Sequence[int], pixels: NDArray[np.uint8]) -> list[str]:
         """See ``TileStore``."""
@@ -40,19 +41,23 @@ class ZipStore:
         """See ``TileStore``."""
         return self._folder.holds(index, digest)
 
-    def finish(self, indices: Sequence[int]) -> None:
+    def finish(self, digests: Mapping[int, str]) -> None:
         """See ``TileStore``."""
         with (
             atomic_path(self._path) as temporary,
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
         ):
-            for index in indices:
+            for index in digests:
                 name = normalized_name(self._source.tiles[index].id)
                 # Without a time of its own: the same tiles are the same bytes.
                 member = zipfile.ZipInfo(name)
                 member.external_attr = 0o644 << 16
                 archive.writestr(member, (self._part / name).read_bytes())
-        shutil.rmtree(self._part)
+        self.discard()
+
+    def discard(self) -> None:
+        """See ``TileStore``."""
+        shutil.rmtree(self._part, ignore_errors=True)
 
     def is_finished(self, indices: Sequence[int]) -> bool:
         """See ``TileStore``."""

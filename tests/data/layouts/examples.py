@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from histocli.data.tiles import Split
+from tests.data.layouts.slide_files import write_slide
 
 Pixels = NDArray[np.uint8]
 PCAM = "camelyonpatch_level_2_split_"
@@ -252,6 +253,20 @@ def huggingface(folder: Path) -> Example:
     return Example(folder, folder / files[1][0], tiles)
 
 
+def slides(folder: Path) -> Example:
+    """At the resolution of its tiles, which are then the pixels of the file."""
+    pixels = draw(6)
+    rows = [np.concatenate(list(pixels[i : i + 3]), axis=1) for i in (0, 3)]
+    path = write_slide(folder / "slide.svs", np.concatenate(rows), 0.5, [1], tile_px=16)
+    (folder / "slides.toml").write_text("microns_per_pixel = 0.5\ntile_size_px = 12\n")
+    places = [(x, y) for y in (0, 12) for x in (0, 12, 24)]
+    tiles = {
+        f"slide.svs#{x},{y}": Truth(None, "slide", None, tile)
+        for (x, y), tile in zip(places, pixels, strict=True)
+    }
+    return Example(path, path, tiles)
+
+
 def gzip_file(path: Path) -> Path:
     """Replace a file by its ``.gz``."""
     packed = path.with_name(f"{path.name}.gz")
@@ -264,6 +279,7 @@ EXAMPLES: Mapping[str, Callable[[Path], Example]] = {
     "kaggle": kaggle,
     "patchcamelyon": patchcamelyon,
     "zip": zip_archive,
+    "slides": slides,
     "class-folders": class_folders,
     "manifest": manifest,
     "medmnist": medmnist,

@@ -1,0 +1,85 @@
+"""Tiles of one size as rows of hidden files, one file for each part of the table."""
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+HEADER_BYTES = 24
+PATTERN = ".tiles-*-*.part"
+
+
+@dataclass(frozen=True)
+class RowFile:
+    """The tiles ``start`` to ``stop`` of a table; those not written yet are zeros.
+
+    Rows are written by ``pwrite``, not into a map: a full disk is then an error, not a dead process.
+    """
+
+    path: Path
+    start: int
+    stop: int
+    rows: NDArray[np.uint8]
+
+    @classmethod
+    def name(cls, part: range) -> str:
+        """What the file of a part is called."""
+        return PATTERN.replace("*", str(part.start), 1).replace("*", str(part.stop), 1)
+
+    @classmethod
+    def create(cls, folder: Path, part: range, shape: tuple[int, ...]) -> "RowFile":
+        """Begin the file of a part; tiles are of ``shape``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / cls.name(part)
+        with path.open("wb") as file:
+            file.write(np.array(shape, np.int64).tobytes())
+            file.truncate(HEADER_BYTES + len(part) * int(np.prod(shape)))
+        found = cls.open(path)
+        if found is None:
+            raise OSError(f"{path}: could not be written")
+        return found
+
+    @classmethod
+    def open(cls, path: Path) -> "RowFile | None":
+        """The file if it is one, and has its full length."""
+        found = re.fullmatch(r"\.tiles-(\d+)-(\d+)\.part", path.name)
+        if found is None or path.stat().st_size < HEADER_BYTES:
+            return None
+        start, stop = int(found[1]), int(found[2])
+        shape = (stop - start, *np.fromfile(path, np.int64, 3).tolist())
+        if path.stat().st_size != HEADER_BYTES + int(np.prod(shape)) or not np.prod(shape):
+            return None
+        return cls(path, start, stop, np.memmap(path, np.uint8, "r", HEADER_BYTES, shape))
+
+    def write(self, indices: Sequence[int], pixels: NDArray[np.uint8]) -> None:
+        """Write tiles, by their places in the table."""
+        size = int(np.prod(self.rows.shape[1:]))
+        together = indices[-1] - indices[0] == len(indices) - 1
+        blocks = [(indices[0], pixels)] if together else list(zip(indices, pixels, strict=True))
+        descriptor = os.open(self.path, os.O_WRONLY)
+        try:
+            for index, block in blocks:
+                content = np.ascontiguousarray(block).reshape(-1).data
+                place = HEADER_BYTES + (index - self.start) * size
+                while content:
+                    written = os.pwrite(descriptor, content, place)
+                    content, place = content[written:], place + written
+        finally:
+            os.close(descriptor)
+
+    def holds(self, index: int, digest: str) -> bool:
+        """Whether a tile is here, as its hash says."""
+        if not self.start <= index < self.stop:
+            return False
+        return hashlib.sha256(self.rows[index - self.start]).hexdigest() == digest
+
+
+def open_row_files(folder: Path) -> list[RowFile]:
+    """All that are in a folder."""
+    found = (RowFile.open(path) for path in sorted(folder.glob(PATTERN)))
+    return [file for file in found if file is not None]
