@@ -23,16 +23,17 @@ from pathlib import Path
 from histocli.data.shards import parse_shard
 from histocli.data.shared_output import SharedOutput
 with SharedOutput(Path(sys.argv[1]), parse_shard(sys.argv[2])) as shared:
-    shared.begin_part()
+    if sys.argv[3:]:
+        shared.begin_part()
     print("held", flush=True)
     time.sleep(600)
 """
 
 
 @contextmanager
-def held(output: Path, shard: str) -> Iterator["subprocess.Popen[str]"]:
-    """Another process that holds a part."""
-    command = [sys.executable, "-c", HOLD, str(output), shard]
+def held(output: Path, shard: str, *, begun: bool = False) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that holds a part, and has begun to work on it."""
+    command = [sys.executable, "-c", HOLD, str(output), shard, *["begun"] * begun]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -91,7 +92,6 @@ def test_the_second_process_on_a_folder_is_told_so_and_a_killed_one_is_no_hindra
         assert "as a whole" in sharded["error"]
         assert sorted(path.name for path in output.iterdir()) == [
             ".lock",
-            ".shard-1-of-1.begun",
             ".shard-1-of-1.lock",
         ]
         process.send_signal(signal.SIGKILL)
@@ -184,7 +184,7 @@ def test_overwrite_in_shards_begins_anew_once(tiles: Path, tmp_path: Path, histo
     assert histo(tiles, *options, "2/2")["missing_shards"] == []
     histo(tiles, "-o", tmp_path / "whole", "--convention", "cucim")
     assert everything(output) == everything(tmp_path / "whole") != before
-    with held(output, "1/2"):
+    with held(output, "1/2", begun=True):
         refused = histo(tiles, "-o", output, "--overwrite", "--shard", "2/2", code=2)
     assert "another process" in refused["error"]
 
