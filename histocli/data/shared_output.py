@@ -7,7 +7,7 @@ holds them, however it ends. Only the first of these files, ``.lock``, stays.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +17,9 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from histocli.atomic_files import write_json, write_text
+from histocli.data.journal_entries import JournalEntries
 from histocli.data.shards import Shard
-from histocli.data.tiles import Inspectable, TileSource, content_hash
-from histocli.data.writing import journal_lines
+from histocli.data.tiles import Inspectable, Tile, TileSource, content_hash
 from histocli.errors import SettingsError
 
 MARKS = ("begun", "done")
@@ -106,17 +106,12 @@ class SharedOutput:
         mark = "" if self.shard.is_whole else f"-{_name(self.shard)}"
         return self._folder / pattern.replace("*", mark)
 
-    def journal_lines(self, pattern: str) -> dict[str, bytes]:
-        """The last line of every tile in the journals of all parts; a skipped tile gives way to a done one.
+    def journal_entries(self, pattern: str, tiles: Sequence[Tile]) -> JournalEntries:
+        """What the journals of all parts say; parts of another number count too.
 
-        Parts of another number count too: a run may go on in more or fewer parts.
+        A run may go on in more or fewer parts.
         """
-        found: dict[str, bytes] = {}
-        for path in sorted(self._folder.glob(pattern)):
-            for entry, line in journal_lines(path):
-                if entry["tile"] not in found or "skipped" not in entry:
-                    found[entry["tile"]] = line
-        return found
+        return JournalEntries(sorted(self._folder.glob(pattern)), tiles)
 
     def forget(self, pattern: str) -> None:
         """Remove all journals and marks: the work begins anew. Only where ``alone``.

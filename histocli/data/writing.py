@@ -42,18 +42,20 @@ def full_disk_named(output: Path) -> Iterator[None]:
         raise
 
 
-def journal_lines(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Each whole line of a journal, as an object and as text."""
+def journal_lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each whole line of a journal as an object, and where it begins."""
     if not path.exists():
         return
+    start = 0
     with path.open("rb") as file:
         for line in file:
+            first, start = start, start + len(line)
             try:
                 entry = json.loads(line)
             except ValueError:
                 continue
             if line.endswith(b"\n") and isinstance(entry, dict) and "tile" in entry:
-                yield entry, line
+                yield entry, first
 
 
 class Journal:

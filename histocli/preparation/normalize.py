@@ -1,14 +1,15 @@
 """Normalise a source, or a part of it, into a folder; whoever finds all parts finished completes it."""
 
-import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from histocli.data.journal_entries import Entry, JournalEntries
 from histocli.data.loading import SkippedTile, check_skipped, default_workers, write_skipped
 from histocli.data.shards import Shard
 from histocli.data.shared_output import SharedOutput
@@ -32,8 +33,6 @@ from histocli.preparation.tables import write_label_table, write_manifest
 from histocli.run_record import RunRecord
 from histocli.stain.batches import StainImage
 from histocli.stain.normalizers import Normalizer, Reference
-
-Entry = dict[str, Any]
 
 
 def normalize_tiles(
@@ -117,9 +116,8 @@ def normalize_part(
     ):
         finished = _begin(source, shared, work, record, store, to=to, overwrite=overwrite)
         if finished is None:
-            digests = _digests(shared)
-            todo = not_yet_done(source, part, digests, store)
-            del digests
+            with shared.journal_entries(JOURNALS, source.tiles) as entries:
+                todo = not_yet_done(part, entries, store)
             advance(len(part) - len(todo))
             with Journal(shared.journal(JOURNALS), keep=False) as journal:
                 run_stream(
@@ -182,26 +180,27 @@ def _complete(
         if finished is not None:
             return finished
         missing = shared.missing()
-        if missing:
-            part = shared.shard.part(total)
-            entries, skipped = _known(source, part, shared)
-            statuses, estimates = _counts(entries)
-            return NormalizeResult(
-                output, len(part), statuses, estimates, skipped, already_done, missing
-            )
-        lines, skipped = _known(source, range(total), shared)
-        store.finish({index: entry["sha256"] for index, entry in _parsed(lines)})
-        if to == "folder":
-            write_label_table(source, output, {source.tiles[index].id for index in lines})
-        write_manifest(
-            source, output, (entry for _, entry in _parsed(lines)), store.names(list(lines))
-        )
+        part = shared.shard.part(total) if missing else range(total)
+        with shared.journal_entries(JOURNALS, source.tiles) as entries:
+            written, skipped = _known(source, part, entries, output)
+            tally = Tally()
+            rows = tally.counting(entries[index] for index in written)
+            if missing:
+                deque(rows, maxlen=0)
+                return NormalizeResult(
+                    output, len(part), *tally.sorted(), skipped, already_done, missing
+                )
+            store.finish(written, entries.digest)
+            if to == "folder":
+                write_label_table(source, output, {source.tiles[index].id for index in written})
+            tiles = (source.tiles[index] for index in written)
+            write_manifest(output, tiles, rows, store.names(written))
         write_skipped(output, skipped)
-        statuses, estimates = _counts(lines)
+        statuses, estimates = tally.sorted()
         remove_temporary_files(output)
         record.finish(
             output,
-            tiles=len(lines),
+            tiles=len(written),
             by_status=statuses,
             by_estimate=estimates,
             skipped=len(skipped),
@@ -211,39 +210,36 @@ def _complete(
     return NormalizeResult(output, total, statuses, estimates, skipped, already_done)
 
 
-def _digests(shared: SharedOutput) -> dict[str, str]:
-    """Hashes of the tiles that the journals call written."""
-    entries = ((tile, json.loads(line)) for tile, line in shared.journal_lines(JOURNALS).items())
-    return {tile: entry["sha256"] for tile, entry in entries if "sha256" in entry}
-
-
 def _known(
-    source: TileSource, part: range, shared: SharedOutput
-) -> tuple[dict[int, bytes], list[SkippedTile]]:
-    """Lines of the journals by the tiles' places, ascending, and the tiles that could not be read."""
-    lines = shared.journal_lines(JOURNALS)
-    written, skipped = {}, []
+    source: TileSource, part: range, entries: JournalEntries, output: Path
+) -> tuple[list[int], list[SkippedTile]]:
+    """The tiles that were written, ascending, and those that could not be read."""
+    written, skipped = [], []
     for index in part:
         tile = source.tiles[index].id
-        if tile not in lines:
-            raise HistoError(f"{shared.output}: {tile} stands in no journal; run again")
-        entry = json.loads(lines[tile])
-        if "skipped" in entry:
-            skipped.append(SkippedTile(tile, entry["skipped"]))
+        if index not in entries:
+            raise HistoError(f"{output}: {tile} stands in no journal; run again")
+        if entries.digest(index) is None:
+            skipped.append(SkippedTile(tile, entries[index]["skipped"]))
         else:
-            written[index] = lines[tile]
+            written.append(index)
     return written, skipped
 
 
-def _parsed(lines: Mapping[int, bytes]) -> Iterator[tuple[int, Entry]]:
-    # One at a time: a million as objects would take gigabytes.
-    return ((index, json.loads(line)) for index, line in lines.items())
+@dataclass(frozen=True)
+class Tally:
+    """Tiles by status and by whose estimate served them, counted as their entries pass by."""
 
+    statuses: Counter[str] = field(default_factory=Counter)
+    estimates: Counter[str] = field(default_factory=Counter)
 
-def _counts(lines: Mapping[int, bytes]) -> tuple[dict[str, int], dict[str, int]]:
-    statuses: Counter[str] = Counter()
-    estimates: Counter[str] = Counter()
-    for _, entry in _parsed(lines):
-        statuses[entry["status"]] += 1
-        estimates[entry["estimate"]] += 1
-    return dict(sorted(statuses.items())), dict(sorted(estimates.items()))
+    def counting(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The same entries."""
+        for entry in entries:
+            self.statuses[entry["status"]] += 1
+            self.estimates[entry["estimate"]] += 1
+            yield entry
+
+    def sorted(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Both counts, by name."""
+        return dict(sorted(self.statuses.items())), dict(sorted(self.estimates.items()))

@@ -1,7 +1,7 @@
 """The tables beside normalised tiles: the manifest, and the user's own table with its paths rewritten."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from histocli.atomic_files import atomic_path, write_csv, write_csv_rows
 from histocli.data.layouts.huggingface import holds_images
 from histocli.data.layouts.label_table import TABLE_SUFFIXES, find_table, read_rows, table_columns
 from histocli.data.normalized import normalized_name
-from histocli.data.tiles import TileSource
+from histocli.data.tiles import Tile, TileSource
 from histocli.stain.context import EstimateSource
 
 STAIN_COLUMNS = tuple(
@@ -35,17 +35,20 @@ MANIFEST_COLUMNS = (
 
 
 def write_manifest(
-    source: TileSource, output: Path, entries: Iterable[Mapping[str, Any]], names: Sequence[str]
+    output: Path,
+    tiles: Iterable[Tile],
+    entries: Iterable[Mapping[str, Any]],
+    names: Iterable[str],
 ) -> None:
     """Write ``manifest.csv``: what became of each tile; a stain that is unknown is an empty cell.
 
     Args:
-        source: The tiles.
         output: The folder.
-        entries: Of the journal.
-        names: What each of them is called in the output.
+        tiles: Those that were written.
+        entries: What the journal says of each.
+        names: What each is called in the output.
     """
-    rows = _manifest_rows(source, entries, names)
+    rows = _manifest_rows(tiles, entries, names)
     with (
         atomic_path(output / "manifest.csv") as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
@@ -56,11 +59,9 @@ def write_manifest(
 
 
 def _manifest_rows(
-    source: TileSource, entries: Iterable[Mapping[str, Any]], names: Sequence[str]
+    tiles: Iterable[Tile], entries: Iterable[Mapping[str, Any]], names: Iterable[str]
 ) -> Iterator[list[object]]:
-    table = {tile.id: tile for tile in source.tiles}
-    for entry, name in zip(entries, names, strict=True):
-        tile = table[entry["tile"]]
+    for tile, entry, name in zip(tiles, entries, names, strict=True):
         matrix = [value for row in entry["stain_matrix"] for value in row]
         numbers = [None if math.isnan(v) else v for v in [*matrix, *entry["maxima"]]]
         if entry["estimate"] == EstimateSource.IDENTITY.label:

@@ -30,8 +30,8 @@ class TileStore(Protocol):
     def holds(self, index: int, digest: str) -> bool:
         """Whether a tile was written as ``write`` said, and is still there."""
 
-    def finish(self, digests: Mapping[int, str]) -> None:
-        """All that can be written has been: ``digests``, ascending. Give the store its final form."""
+    def finish(self, indices: Sequence[int], digest: Callable[[int], str | None]) -> None:
+        """All that can be written has been: ``indices``, ascending. Give the store its final form."""
 
     def discard(self) -> None:
         """Remove what an unfinished run left."""

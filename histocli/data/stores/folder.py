@@ -1,7 +1,7 @@
 """A folder of images in the layout of the source."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class FolderStore:
             return False
         return bool(hashlib.sha256(content).hexdigest() == digest)
 
-    def finish(self, digests: Mapping[int, str]) -> None:
+    def finish(self, indices: Sequence[int], digest: Callable[[int], str | None]) -> None:
         """See ``TileStore``: nothing is left to do."""
 
     def discard(self) -> None:

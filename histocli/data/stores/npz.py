@@ -3,7 +3,7 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,30 +55,33 @@ class NpzStore:
         """See ``TileStore``."""
         return any(file.holds(index, digest) for file in self._files)
 
-    def finish(self, digests: Mapping[int, str]) -> None:
+    def finish(self, indices: Sequence[int], digest: Callable[[int], str | None]) -> None:
         """See ``TileStore``.
 
         Raises:
             SettingsError: If the tiles of several parts differ in size.
         """
         self._files = open_row_files(self._output)
-        if not digests:
+        if not indices:
             return
         shape = self._common_shape()
-        place = {index: self._file_of(index, digest) for index, digest in digests.items()}
 
         def rows(members: Sequence[int]) -> NDArray[np.uint8]:
             found = np.empty((len(members), *shape), np.uint8)
+            files = [self._file_of(index, digest) for index in members]
+            together = members[-1] - members[0] == len(members) - 1
+            if together and all(file is files[0] for file in files):
+                files[0].read(members[0], found)
+                return found
             for row, index in enumerate(members):
-                file = place[index]
-                found[row] = file.rows[index - file.start]
+                files[row].read(index, found[row])
             return found
 
         with (
             atomic_path(self._path) as temporary,
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
         ):
-            for prefix, members in self._by_split(list(digests)):
+            for prefix, members in self._by_split(indices):
                 tiles = [self._source.tiles[index] for index in members]
                 _add(archive, _key(prefix, "images"), shape, members, rows)
                 columns: dict[str, list[str | None]] = {
@@ -89,7 +92,6 @@ class NpzStore:
                 for kind, values in columns.items():
                     if any(value is not None for value in values):
                         _add_text(archive, _key(prefix, kind), [value or "" for value in values])
-        place.clear()
         self.discard()
 
     def discard(self) -> None:
@@ -126,20 +128,20 @@ class NpzStore:
         if found is None:
             found = RowFile.create(self._output, self._part, shape)
             self._files.append(found)
-        if found.rows.shape[1:] != shape:
+        if found.shape != shape:
             raise self._differ()
         return found
 
     def _common_shape(self) -> tuple[int, ...]:
-        shapes = {file.rows.shape[1:] for file in self._files}
+        shapes = {file.shape for file in self._files}
         if len(shapes) != 1:
             raise self._differ()
         return shapes.pop()
 
-    def _file_of(self, index: int, digest: str) -> RowFile:
+    def _file_of(self, index: int, digest: Callable[[int], str | None]) -> RowFile:
         files = [file for file in self._files if file.start <= index < file.stop]
         if len(files) > 1:
-            files = [file for file in files if file.holds(index, digest)]
+            files = [file for file in files if file.holds(index, str(digest(index)))]
         if not files:
             tile = self._source.tiles[index].id
             raise HistoError(f"{self._output}: {tile} has been lost; run again with --overwrite")

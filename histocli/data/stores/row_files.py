@@ -1,6 +1,7 @@
 """Tiles of one size as rows of hidden files, one file for each part of the table."""
 
 import hashlib
+import io
 import os
 import re
 from collections.abc import Sequence
@@ -18,13 +19,13 @@ PATTERN = ".tiles-*-*.part"
 class RowFile:
     """The tiles ``start`` to ``stop`` of a table; those not written yet are zeros.
 
-    Rows are written by ``pwrite``, not into a map: a full disk is then an error, not a dead process.
+    Rows are not mapped: a full disk is then an error, not a dead process, and memory stays flat.
     """
 
     path: Path
     start: int
     stop: int
-    rows: NDArray[np.uint8]
+    shape: tuple[int, ...]
 
     @classmethod
     def name(cls, part: range) -> str:
@@ -51,14 +52,15 @@ class RowFile:
         if found is None or path.stat().st_size < HEADER_BYTES:
             return None
         start, stop = int(found[1]), int(found[2])
-        shape = (stop - start, *np.fromfile(path, np.int64, 3).tolist())
-        if path.stat().st_size != HEADER_BYTES + int(np.prod(shape)) or not np.prod(shape):
+        shape = tuple(np.fromfile(path, np.int64, 3).tolist())
+        size = (stop - start) * int(np.prod(shape))
+        if path.stat().st_size != HEADER_BYTES + size or not size:
             return None
-        return cls(path, start, stop, np.memmap(path, np.uint8, "r", HEADER_BYTES, shape))
+        return cls(path, start, stop, shape)
 
     def write(self, indices: Sequence[int], pixels: NDArray[np.uint8]) -> None:
         """Write tiles, by their places in the table."""
-        size = int(np.prod(self.rows.shape[1:]))
+        size = int(np.prod(self.shape))
         together = indices[-1] - indices[0] == len(indices) - 1
         blocks = [(indices[0], pixels)] if together else list(zip(indices, pixels, strict=True))
         descriptor = os.open(self.path, os.O_WRONLY)
@@ -72,11 +74,20 @@ class RowFile:
         finally:
             os.close(descriptor)
 
+    def read(self, index: int, into: NDArray[np.uint8]) -> None:
+        """Read one tile, by its place in the table, or as many as there is room for."""
+        with io.FileIO(self.path) as file:
+            file.seek(HEADER_BYTES + (index - self.start) * int(np.prod(self.shape)))
+            if file.readinto(into.reshape(-1).data) != into.size:
+                raise OSError(f"{self.path}: ends early")
+
     def holds(self, index: int, digest: str) -> bool:
         """Whether a tile is here, as its hash says."""
         if not self.start <= index < self.stop:
             return False
-        return hashlib.sha256(self.rows[index - self.start]).hexdigest() == digest
+        tile = np.empty(self.shape, np.uint8)
+        self.read(index, tile)
+        return hashlib.sha256(tile.data).hexdigest() == digest
 
 
 def open_row_files(folder: Path) -> list[RowFile]:

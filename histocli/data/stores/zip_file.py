@@ -2,7 +2,7 @@
 
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +41,14 @@ class ZipStore:
         """See ``TileStore``."""
         return self._folder.holds(index, digest)
 
-    def finish(self, digests: Mapping[int, str]) -> None:
+    def finish(self, indices: Sequence[int], digest: Callable[[int], str | None]) -> None:
         """See ``TileStore``."""
+        del digest
         with (
             atomic_path(self._path) as temporary,
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
         ):
-            for index in digests:
+            for index in indices:
                 name = normalized_name(self._source.tiles[index].id)
                 # Without a time of its own: the same tiles are the same bytes.
                 member = zipfile.ZipInfo(name)
