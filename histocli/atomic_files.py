@@ -67,9 +67,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 def write_csv_rows(file: IO[str], rows: Iterable[Sequence[object]]) -> None:
     """Append rows to an open text file."""
-    csv.writer(file, lineterminator="\n").writerows(
-        [repr(cell) if isinstance(cell, float) else cell for cell in row] for row in rows
-    )
+    csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def without_nan(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """The `histo` application: its commands, in the order of the work."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -78,4 +79,7 @@ def histo(
 
 def main() -> None:
     """Entry point of the console script."""
+    # Threads that read, decode and write hand the interpreter to one another thousands of times a second;
+    # by default each may wait 5 ms for it.
+    sys.setswitchinterval(0.0005)
     app()

@@ -109,11 +109,12 @@ def check_skipped(skipped: Sequence[SkippedTile], total: int, *, strict: bool) -
 
 
 def _read_some(source: TileSource, indices: Sequence[int]) -> list[ReadTile]:
-    """Each tile's pixels, or why there are none."""
+    """Each tile's pixels, channels first, or why there are none."""
     found: list[ReadTile] = []
     for index in indices:
         try:
-            found.append((index, source.read(index)))
+            # Turned here, where threads share the work.
+            found.append((index, np.ascontiguousarray(source.read(index).transpose(2, 0, 1))))
         except UnreadableTileError as error:
             found.append((index, error))
     return found
@@ -131,7 +132,4 @@ def _collect(
         same_size[0].append(pixels)
         same_size[1].append(index)
     for tiles, indices in by_size.values():
-        batch = np.empty((len(tiles), 3, *tiles[0].shape[:2]), np.uint8)
-        for place, pixels in zip(batch, tiles, strict=True):
-            place[:] = pixels.transpose(2, 0, 1)
-        yield TileBatch(batch, np.array(indices, np.int64))
+        yield TileBatch(np.stack(tiles), np.array(indices, np.int64))

@@ -21,7 +21,8 @@ SPLIT_ALIASES: Mapping[str, Split] = {
     "validation": "valid",
     "test": "test",
 }
-HASHED_AT_ONCE = 4096
+# Threads help where a disk is slow, and hinder one another where it is not.
+HASHING_THREADS, HASHED_AT_ONCE = 4, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +162,12 @@ def content_hash(source: TileSource, indices: Sequence[int]) -> str:
             digest = f"unreadable: {type(error).__name__}"
         return f"{digest}  {name}\n"
 
-    with ThreadPoolExecutor() as pool:
-        # By chunks: a task waiting for each of a million tiles would take a gigabyte.
-        chunks = in_chunks(indices, HASHED_AT_ONCE)
-        lines = sorted(found for chunk in chunks for found in pool.map(line, chunk))
+    with ThreadPoolExecutor(HASHING_THREADS) as pool:
+        # A task for each tile would take longer than the tile.
+        tasks = pool.map(
+            lambda some: [line(index) for index in some], in_chunks(indices, HASHED_AT_ONCE)
+        )
+        lines = sorted(found for some in tasks for found in some)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -16,7 +16,8 @@ from histocli.data.tiles import TileSource
 from histocli.errors import HistoError, SettingsError
 
 FILE_NAME = "tiles.npz"
-ROWS_AT_ONCE = 1024
+# Stays in the cache of a processor while it is read, summed and written.
+BYTES_AT_ONCE = 2**20
 # What MedMNIST calls the splits.
 PREFIXES = {"train": "train", "valid": "val", "test": "test", None: ""}
 
@@ -170,8 +171,9 @@ def _add(
         whole = (len(members), *shape)
         header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": whole}
         np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, len(members), ROWS_AT_ONCE):
-            file.write(rows(members[start : start + ROWS_AT_ONCE]).tobytes())
+        step = max(1, BYTES_AT_ONCE // int(np.prod(shape)))
+        for start in range(0, len(members), step):
+            file.write(rows(members[start : start + step]).reshape(-1).data)
 
 
 def _add_text(archive: zipfile.ZipFile, key: str, values: Sequence[str]) -> None:
