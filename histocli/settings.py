@@ -212,9 +212,6 @@ class PredictSettings(DeviceSection):
     )
     overwrite: bool = Field(False, description="Replace the table.")
     strict: bool = Field(False, description="Exit 4 if any tile had to be skipped.")
-    shard: str | None = Field(
-        None, description="Part to do, as I/N; SLURM's array sets it if not set."
-    )
 
 
 class EvaluateSettings(DeviceSection):
