@@ -22,6 +22,7 @@ StainName = Literal["none", "macenko", "reinhard", "vahadane"]
 ConventionName = Literal["torchstain", "cucim", "tiatoolbox"]
 # Options of how a source is read stand in a panel of their own.
 READING: JsonDict = {"panel": "How SOURCE is read"}
+JUDGING: JsonDict = {"panel": "Where a tile fails"}
 
 
 class Section(BaseModel):
@@ -122,9 +123,94 @@ class NormalizeSettings(WritingSection):
 
 
 class QcSettings(WritingSection):
-    """``[qc]``."""
+    """``[qc]``; why each threshold is what it is: ``histocli.qc.thresholds``."""
 
+    fit: bool = Field(
+        False,
+        description="Set the thresholds where the tiles of SOURCE themselves end.",
+        json_schema_extra=JUDGING,
+    )
+    apply: bool = Field(
+        False, description="Also write SOURCE-passed.csv, a manifest of the tiles that passed."
+    )
+    background_tissue_fraction: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="background if less of the tile is tissue.",
+        json_schema_extra=JUDGING,
+    )
+    minimum_contrast: float = Field(
+        0.035,
+        ge=0,
+        le=1,
+        description="background if its luminance varies less.",
+        json_schema_extra=JUDGING,
+    )
+    minimum_sharpness: float = Field(
+        0.24, ge=0, description="blur if less sharp.", json_schema_extra=JUDGING
+    )
+    minimum_relative_sharpness: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="blur if less sharp, over the upper quartile of SOURCE.",
+        json_schema_extra=JUDGING,
+    )
+    minimum_brightness: float = Field(
+        0.14, ge=0, le=1, description="dark if less bright.", json_schema_extra=JUDGING
+    )
+    minimum_density_saturation: float = Field(
+        0.15, ge=0, le=1, description="unsaturated if less colored.", json_schema_extra=JUDGING
+    )
+    maximum_black_fraction: float = Field(
+        0.1, ge=0, le=1, description="black_edge if more is black.", json_schema_extra=JUDGING
+    )
+    maximum_cool_ink_fraction: float = Field(
+        0.01, ge=0, le=1, description="pen if more is green or blue ink.", json_schema_extra=JUDGING
+    )
+    maximum_red_ink_fraction: float = Field(
+        0.01, ge=0, le=1, description="pen if more is red ink.", json_schema_extra=JUDGING
+    )
+    maximum_black_ink_fraction: float = Field(
+        0.03, ge=0, le=1, description="pen if more is black ink.", json_schema_extra=JUDGING
+    )
+    maximum_fold_fraction: float = Field(
+        0.155, ge=0, le=1, description="fold if more lies under one.", json_schema_extra=JUDGING
+    )
+    maximum_soft_fold_fraction: float = Field(
+        0.135,
+        ge=0,
+        le=1,
+        description="fold if more lies under one out of focus.",
+        json_schema_extra=JUDGING,
+    )
+    maximum_mean_density: float = Field(
+        1.65,
+        gt=0,
+        description="over_stained if the tissue is denser.",
+        json_schema_extra=JUDGING,
+    )
+    minimum_strong_density: float = Field(
+        0.5,
+        ge=0,
+        description="under_stained if its darkest 5 % is less dense.",
+        json_schema_extra=JUDGING,
+    )
+    maximum_blockiness: float = Field(
+        0.16, ge=0, description="compression if JPEG blocks show more.", json_schema_extra=JUDGING
+    )
+    near_duplicate_distance: int = Field(
+        7,
+        ge=0,
+        le=7,
+        description="near_duplicate if so many bits of 64 differ, or fewer.",
+        json_schema_extra=JUDGING,
+    )
     batch_size: int = Field(256, ge=1, description="Tiles per batch.")
+    shard: str | None = Field(
+        None, description="Part to do, as I/N; SLURM's array sets it if not set."
+    )
 
 
 class TrainSettings(DeviceSection):
@@ -186,6 +272,9 @@ class TrainSettings(DeviceSection):
     )
     positive_class: str | None = Field(
         None, description="The class called positive; the last of two by name if not set."
+    )
+    qc: Path | None = Field(
+        None, description="A qc.csv: its rejects are left out of training and validation."
     )
     cache: Literal["none", "device", "disk"] = Field(
         "none",

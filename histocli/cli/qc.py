@@ -1,7 +1,8 @@
 """`histo qc`."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +11,10 @@ from histocli.cli.defaults import DATA, beside, data_or_default
 from histocli.cli.options import with_settings
 from histocli.cli.sources import source_options
 from histocli.settings import QcSettings
+
+if TYPE_CHECKING:
+    from histocli.qc.check import Judging
+    from histocli.qc.result import QCResult
 
 
 @with_settings("qc")
@@ -22,49 +27,98 @@ def qc(
     settings: QcSettings,
     terminal: Terminal,
 ) -> None:
-    """Check every tile of SOURCE: background, blur, darkness, duplicates, unreadable files.
+    """Find tiles of SOURCE that are not fit to train on, and leaks.
 
-    Writes qc.csv (verdict and reasons for each tile), qc.json and a contact sheet of the rejects.
-    Nothing is deleted. Run again to continue where it stopped.
+    Background, blur, pens, folds, slide edges, stain, compression, unreadable
+    files, duplicates (turned and mirrored ones too), and the same tile in two
+    splits or with two labels. Writes qc.csv (verdict and reasons of each
+    tile), qc.json and contact sheets of the rejects. Nothing is deleted. Run
+    again to continue where it stopped.
 
-    Example:  histo qc data/train
+    Examples:
+      histo qc data
+      histo qc data/train --fit --apply
     """
-    from dataclasses import asdict
-
     from histocli.data.opening import facts_of
-    from histocli.data.tiles import content_hash
+    from histocli.data.shards import choose_shard, describe_missing
+    from histocli.data.shared_output import SharedOutput
+    from histocli.qc.apply import SUFFIX, check_manifest, write_passed
     from histocli.qc.check import check_tiles
-    from histocli.qc.verdict import Thresholds
+    from histocli.qc.output import check_folder
     from histocli.run_record import RunRecord
 
     path = data_or_default(source, DATA / "train", terminal)
     output = settings.output or beside(path, "-qc")
+    shard, origin = choose_shard(settings.shard, os.environ)
     tiles = source_options(settings).open(path)
+    if settings.apply:
+        check_manifest(tiles)
     total = len(tiles.tiles)
-    terminal.say(f"checking {total} tiles ({tiles.layout}), results to {output}")
+    count = len(shard.part(total))
+    if origin is not None:
+        terminal.say(origin)
+    part = f"{count} tiles" if shard.is_whole else f"shard {shard}, {count} of {total} tiles"
+    terminal.say(f"checking {part} ({tiles.layout}), results to {output}")
     if settings.dry_run:
-        facts = {"dry_run": True, "tiles": total, "output": output}
-        terminal.result(facts, f"would check {total} tiles and write {output}")
+        facts = {"dry_run": True, "tiles": count, "output": output}
+        terminal.result(facts, f"would check {count} tiles and write {output}")
         return
-    thresholds = Thresholds()
-    digest = content_hash(tiles, range(total))
-    inputs = {"source": {"path": str(path), "sha256": digest, "tiles": total, **facts_of(tiles)}}
-    record = RunRecord("qc", asdict(thresholds), inputs, seed=settings.seed)
-    with terminal.progress("checking", total) as progress:
-        result = check_tiles(
-            tiles,
-            output,
-            thresholds=thresholds,
-            batch_size=settings.batch_size,
-            workers=settings.workers,
-            overwrite=settings.overwrite,
-            strict=settings.strict,
-            progress=progress,
-            record=record,
-        )
+    judging, stated = _judging(settings)
+    check_folder(output)
+    with SharedOutput(output, shard, say=terminal.say) as shared:
+        digest = shared.source_sha256(tiles)
+        inputs = {"source": {"path": str(path), "sha256": digest, "tiles": total}}
+        inputs["source"] |= facts_of(tiles)
+        with terminal.progress("checking", count) as progress:
+            result = check_tiles(
+                tiles,
+                shared,
+                judging=judging,
+                batch_size=settings.batch_size,
+                workers=settings.workers,
+                overwrite=settings.overwrite,
+                strict=settings.strict,
+                progress=progress,
+                record=RunRecord("qc", stated, inputs, seed=settings.seed),
+            )
+    if result.missing:
+        facts = {"output": output, "missing_shards": [str(one) for one in result.missing]}
+        terminal.result({**facts, "shard": str(shard)}, f"wrote shard {shard} of {output}")
+        terminal.say(describe_missing(result.missing))
+        return
+    manifest = None
+    if settings.apply:
+        manifest = beside(path, SUFFIX)
+        write_passed(tiles, result.table, manifest)
+    _report(result, manifest, terminal)
+
+
+def _judging(settings: QcSettings) -> tuple["Judging", dict[str, Any]]:
+    """By what is judged, and what of it the record keeps."""
+    from dataclasses import asdict, fields
+
+    from histocli.qc.check import Judging
+    from histocli.qc.thresholds import Thresholds
+
+    names = {field.name for field in fields(Thresholds)}
+    thresholds = Thresholds(**settings.model_dump(include=names))
+    keep = frozenset(names & settings.model_fields_set)
+    judging = Judging(thresholds, settings.fit, keep, settings.near_duplicate_distance)
+    stated = {
+        **asdict(thresholds),
+        "fit": settings.fit,
+        "near_duplicate_distance": settings.near_duplicate_distance,
+    }
+    return judging, {**stated, "kept": sorted(keep)} if settings.fit else stated
+
+
+def _report(result: "QCResult", manifest: Path | None, terminal: Terminal) -> None:
     rows = [["passed", result.passed], ["failed", result.failed], *result.by_reason.items()]
-    terminal.result(
-        result.to_json(), make_table("Quality control", ["", "tiles"], rows), f"wrote {output}"
-    )
+    facts = result.to_json()
+    said = f"wrote {result.output}"
+    if manifest is not None:
+        facts["manifest"] = str(manifest)
+        said += f" and {manifest}, a data set of the {result.passed} tiles that passed"
+    terminal.result(facts, make_table("Quality control", ["", "tiles"], rows), said)
     for warning in result.warnings:
         terminal.say(f"warning: {warning}")

@@ -67,6 +67,7 @@ def train(
             settings.cache,
             settings.cache_folder,
             source_options(settings),
+            settings.qc,
         ),
         name=settings.name,
         device=settings.device,

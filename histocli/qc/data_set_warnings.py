@@ -31,14 +31,17 @@ def data_set_warnings(
         sharpness_of_passed: Of the tiles that passed.
     """
     found = []
-    if duplicates.leaks:
-        found.append(
-            f"{_count(len(duplicates.leaks), 'set')} of identical tiles in more than one split: a model "
-            "would be tested on tiles it was trained on; keep only the tiles that pass"
-        )
+    for kind, words in (("identical", "identical"), ("near", "nearly identical")):
+        leaks = [leak for leak in duplicates.leaks if leak["kind"] == kind]
+        if leaks:
+            found.append(
+                f"leak: {_count(len(leaks), 'set')} of {words} tiles in more than one split (the first: "
+                f"{leaks[0]['tiles'][0]} and {leaks[0]['tiles'][-1]}): a model would be tested on tiles "
+                "it was trained on; divide the data by patient or slide, or keep only tiles that pass"
+            )
     if torn_groups:
         found.append(
-            f"{_count(len(torn_groups), 'group')} in more than one split (the first: "
+            f"leak: {_count(len(torn_groups), 'group')} in more than one split (the first: "
             f"{next(iter(torn_groups))}): a model would be tested on slides it was trained on; divide "
             "the data by group"
         )
@@ -47,6 +50,11 @@ def data_set_warnings(
         found.append(
             f"{_count(len(duplicates.contradictory_label_sets), 'set')} of identical tiles with "
             f"different labels (the first: {first[0]} and {first[1]}): correct the labels"
+        )
+    if duplicates.near_contradictions:
+        found.append(
+            f"{_count(duplicates.near_contradictions, 'set')} of nearly identical tiles with different "
+            "labels: see kept_instead in qc.csv"
         )
     return [*found, *_class_warnings(by_class), *_sharpness_warnings(sharpness_of_passed)]
 

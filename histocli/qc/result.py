@@ -1,25 +1,31 @@
 """What a finished check says: ``qc.csv``, ``qc.json``, and the object that a command prints."""
 
-import csv
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from histocli.atomic_files import write_csv
+from histocli.data.shards import Shard
 from histocli.data.splitting import groups_across_splits
-from histocli.data.tiles import Tile
 from histocli.errors import InputError
 from histocli.qc.data_set_warnings import data_set_warnings
-from histocli.qc.duplicates import DuplicateSets
+from histocli.qc.judgment import Judgment
 from histocli.qc.measures import QC_MEASURES
-from histocli.qc.verdict import Measures, Thresholds, Verdict
+from histocli.qc.verdict import RELATIVE_SHARPNESS
 
 TABLE_NAME, SUMMARY_NAME, SHEET_NAME = "qc.csv", "qc.json", "contact_sheet.png"
-SKIPPED_NAME = "skipped.csv"
+SHEETS_FOLDER, SKIPPED_NAME = "contact_sheets", "skipped.csv"
+TABLE_COLUMNS = (
+    *("tile", "verdict", "reasons", "kept_instead", "height_px", "width_px"),
+    *QC_MEASURES,
+    RELATIVE_SHARPNESS,
+)
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,13 @@ class QCResult:
 
     Attributes:
         output: The folder written.
-        content: Of ``qc.json``.
+        content: Of ``qc.json``; empty as long as parts are missing.
+        missing: Parts of the source that are not finished yet.
     """
 
     output: Path
     content: Mapping[str, Any]
+    missing: Sequence[Shard] = ()
 
     @property
     def tiles(self) -> int:
@@ -71,6 +79,11 @@ class QCResult:
         return path if path.is_file() else None
 
     @property
+    def contact_sheets(self) -> Sequence[Path]:
+        """One picture for each reason."""
+        return sorted((self.output / SHEETS_FOLDER).glob("*.png"))
+
+    @property
     def skipped(self) -> Path | None:
         """``skipped.csv``; None when every tile could be read."""
         path = self.output / SKIPPED_NAME
@@ -98,61 +111,54 @@ class QCResult:
             raise InputError(f"{path}: cannot be read ({error}); pass --overwrite") from error
 
 
-def write_table(
-    output: Path,
-    tiles: Sequence[Tile],
-    measures: Mapping[str, Measures],
-    verdicts: Mapping[str, Verdict],
-) -> None:
+def write_table(output: Path, judgment: Judgment) -> None:
     """Write ``qc.csv``; what is undefined, and every measure of an unreadable tile, is empty."""
-    rows = []
-    for tile in tiles:
-        verdict, measured = verdicts[tile.id], measures.get(tile.id, {})
-        values = [measured.get(name, math.nan) for name in QC_MEASURES]
-        cells = [None if math.isnan(value) else value for value in values]
-        rows.append([tile.id, verdict.verdict, ";".join(verdict.reasons), *cells])
-    write_csv(output / TABLE_NAME, ["tile", "verdict", "reasons", *QC_MEASURES], rows)
+    write_csv(output / TABLE_NAME, TABLE_COLUMNS, _rows(judgment))
 
 
-def summarize(
-    tiles: Sequence[Tile],
-    measures: Mapping[str, Measures],
-    verdicts: Mapping[str, Verdict],
-    duplicates: DuplicateSets,
-    thresholds: Thresholds,
-) -> dict[str, Any]:
+def _rows(judgment: Judgment) -> Iterator[list[object]]:
+    measured, kept = judgment.measured, judgment.duplicates.kept
+    for place, (tile, verdict) in enumerate(zip(measured.tiles, judgment.verdicts, strict=True)):
+        height, width = measured.sizes_px[place].tolist()
+        values = [*measured.values[place].tolist(), float(judgment.relative_sharpness[place])]
+        yield [
+            tile.id,
+            verdict.verdict,
+            ";".join(verdict.reasons),
+            kept.get(tile.id),
+            height or None,
+            width or None,
+            *(None if math.isnan(value) else value for value in values),
+        ]
+
+
+def summarize(judgment: Judgment) -> dict[str, Any]:
     """Content of ``qc.json``."""
-    failed = {tile.id for tile in tiles if verdicts[tile.id].reasons}
-    reasons = Counter(reason for tile in tiles for reason in verdicts[tile.id].reasons)
+    tiles, verdicts = judgment.measured.tiles, judgment.verdicts
+    duplicates = judgment.duplicates
+    passed = np.array([not verdict.reasons for verdict in verdicts], np.bool_)
+    reasons = Counter(reason for verdict in verdicts for reason in verdict.reasons)
     by_class: dict[str, dict[str, int]] = {}
-    for tile in tiles:
+    for tile, ok in zip(tiles, passed.tolist(), strict=True):
         if tile.label is not None:
             counts = by_class.setdefault(tile.label, {"tiles": 0, "failed": 0})
             counts["tiles"] += 1
-            counts["failed"] += tile.id in failed
+            counts["failed"] += not ok
     by_class = dict(sorted(by_class.items()))
     torn_groups = groups_across_splits(tiles)
-    sharpness = [measured["sharpness"] for name, measured in measures.items() if name not in failed]
+    sharpness = judgment.measured.column("sharpness")[passed].tolist()
     return {
         "tiles": len(tiles),
-        "passed": len(tiles) - len(failed),
-        "failed": len(failed),
+        "passed": int(passed.sum()),
+        "failed": len(tiles) - int(passed.sum()),
         "by_reason": dict(sorted(reasons.items())),
         "by_class": by_class,
         "duplicate_sets": len(duplicates.sets),
+        "near_duplicate_sets": len(duplicates.near_sets),
         "leaks": [dict(leak) for leak in duplicates.leaks],
         "groups_across_splits": torn_groups,
         "contradictory_labels": len(duplicates.contradictory_label_sets),
         "contradictory_label_sets": [list(found) for found in duplicates.contradictory_label_sets],
         "warnings": data_set_warnings(by_class, duplicates, torn_groups, sharpness),
-        "thresholds": asdict(thresholds),
+        "thresholds": asdict(judgment.thresholds),
     }
-
-
-def read_skipped(output: Path) -> list[tuple[str, str]]:
-    """Tile and reason of each line of ``skipped.csv``; none where there is no such file."""
-    path = output / SKIPPED_NAME
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return [(row["tile"], row["reason"]) for row in csv.DictReader(file)]

@@ -4,38 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from histocli.qc.thresholds import Thresholds
+
 Measures = Mapping[str, float]
 UNREADABLE = "unreadable"
+WRONG_SIZE = "wrong_size"
+CONTRADICTORY = "contradictory_label"
 DUPLICATE = "duplicate"
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Where a tile fails. The defaults reject what shows no tissue to learn from, and little else.
-
-    They were set by looking at what lies on each side, on 9,000 tiles of PatchCamelyon (P, 1 micron
-    per pixel), 2,500 of LC25000 (L) and 100 of Kather 2016 (K, magnified 1.5 times).
-
-    Attributes:
-        minimum_tissue_fraction: Less is ``background``. Fat with its thin septa starts at 0.02 (P)
-            and 0.04 (K); below lie glass, dust and single torn cells.
-        minimum_sharpness: Less is ``blur``. Sound tissue has 0.5 to 2.5 (P), 0.36 to 1.4 (L), 0.25
-            to 0.8 (K); a Gaussian blur of 3 px leaves 0.07 to 0.2 everywhere, with or without noise.
-            It depends on the resolution: on P 0.4 also finds slight defocus, but would reject half
-            of K.
-        minimum_brightness: Less is ``dark``. The darkest sound tiles have 0.16 (K) and 0.18 (P),
-            crowded lymphocytes; tiles beyond the slide's edge have 0.10 to 0.15.
-        minimum_density_saturation: Less is ``unsaturated``: the slide's edge, shadows and dust have
-            0.03 to 0.13, pale but sound tissue 0.19 and more (P), 0.52 (L).
-        maximum_black_fraction: More is ``black_edge``. Ink and pigment cover up to 0.04 of otherwise
-            sound tiles (P), the darkest nuclei 0.01.
-    """
-
-    minimum_tissue_fraction: float = 0.02
-    minimum_sharpness: float = 0.24
-    minimum_brightness: float = 0.14
-    minimum_density_saturation: float = 0.15
-    maximum_black_fraction: float = 0.10
+NEAR_DUPLICATE = "near_duplicate"
+# A sharpness says more beside the others of its data set: not a measure of the tile alone.
+RELATIVE_SHARPNESS = "relative_sharpness"
+# Less is one color: a decoder's filling, a failed read.
+CONSTANT_CONTRAST = 1 / 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +24,7 @@ class Verdict:
 
     Attributes:
         verdict: ``pass``, or ``fail`` with at least one reason.
-        reasons: Keys of ``REASONS``, ``unreadable``, or ``duplicate``.
+        reasons: Keys of ``REASONS``, or one of those that only the whole data set gives.
     """
 
     verdict: Literal["pass", "fail"]
@@ -55,26 +35,36 @@ class Verdict:
         """Pass without reasons, fail with some."""
         return cls("fail" if reasons else "pass", reasons)
 
-    def and_duplicate(self) -> "Verdict":
-        """The same tile, seen to repeat another."""
-        return Verdict.of((*self.reasons, DUPLICATE))
+    def and_also(self, reason: str) -> "Verdict":
+        """The same tile, with one reason more."""
+        return Verdict.of((*self.reasons, reason))
+
+
+def is_constant(measures: Measures, thresholds: Thresholds) -> bool:
+    """One color everywhere."""
+    del thresholds
+    return measures["contrast"] < CONSTANT_CONTRAST
 
 
 def is_background(measures: Measures, thresholds: Thresholds) -> bool:
-    """Nothing but glass; what is black is not glass and has a reason of its own."""
+    """Nothing but glass, clear or tinted; what is black or grey is not glass and has its own reason."""
     covered = measures["tissue_fraction"] + measures["black_fraction"]
-    return covered < thresholds.minimum_tissue_fraction
-
-
-def is_blurred(measures: Measures, thresholds: Thresholds) -> bool:
-    """Tissue out of focus."""
-    return _has_tissue(measures, thresholds) and (
-        measures["sharpness"] < thresholds.minimum_sharpness
+    if covered < thresholds.background_tissue_fraction:
+        return True
+    return (
+        measures["contrast"] < thresholds.minimum_contrast
+        and not has_black_edge(measures, thresholds)
+        and not is_dark(measures, thresholds)
     )
 
 
+def has_black_edge(measures: Measures, thresholds: Thresholds) -> bool:
+    """A part of the tile was never scanned."""
+    return measures["black_fraction"] > thresholds.maximum_black_fraction
+
+
 def is_dark(measures: Measures, thresholds: Thresholds) -> bool:
-    """Hardly any light: beyond the slide, a fold, a wall of ink."""
+    """Hardly any light: beyond the slide, a wall of ink."""
     return measures["brightness"] < thresholds.minimum_brightness
 
 
@@ -85,26 +75,87 @@ def is_unsaturated(measures: Measures, thresholds: Thresholds) -> bool:
     )
 
 
-def has_black_edge(measures: Measures, thresholds: Thresholds) -> bool:
-    """A part of the tile was never scanned."""
-    return measures["black_fraction"] > thresholds.maximum_black_fraction
+def has_pen(measures: Measures, thresholds: Thresholds) -> bool:
+    """Ink of a pen, or what is as black and neutral; what lies beyond the slide is none."""
+    cool = measures["cool_ink_fraction"] > thresholds.maximum_cool_ink_fraction
+    red = measures["red_ink_fraction"] > thresholds.maximum_red_ink_fraction
+    black = measures["black_ink_fraction"] > thresholds.maximum_black_ink_fraction
+    return cool or red or (black and not _is_off_slide(measures, thresholds))
+
+
+def has_fold(measures: Measures, thresholds: Thresholds) -> bool:
+    """A part lies under a fold: dense throughout or out of focus, and neither ink nor the slide's edge."""
+    dark = measures["fold_fraction"] > thresholds.maximum_fold_fraction
+    soft = measures["soft_fold_fraction"] > thresholds.maximum_soft_fold_fraction
+    return (
+        (dark or soft)
+        and _has_tissue(measures, thresholds)
+        and not has_pen(measures, thresholds)
+        and not _is_off_slide(measures, thresholds)
+    )
+
+
+def is_over_stained(measures: Measures, thresholds: Thresholds) -> bool:
+    """Tissue too dense for its structures to be seen; dark for another reason is not."""
+    return (
+        _has_tissue(measures, thresholds)
+        and measures["mean_density"] > thresholds.maximum_mean_density
+        and not has_pen(measures, thresholds)
+        and not _is_off_slide(measures, thresholds)
+    )
+
+
+def is_under_stained(measures: Measures, thresholds: Thresholds) -> bool:
+    """Tissue so pale that nothing in it is dark."""
+    return (
+        _has_tissue(measures, thresholds)
+        and measures["strong_density"] < thresholds.minimum_strong_density
+        and not is_unsaturated(measures, thresholds)
+    )
+
+
+def is_blurred(measures: Measures, thresholds: Thresholds) -> bool:
+    """Tissue out of focus, by any standard or by that of its data set."""
+    return _has_tissue(measures, thresholds) and (
+        measures["sharpness"] < thresholds.minimum_sharpness
+        or measures.get(RELATIVE_SHARPNESS, float("nan")) < thresholds.minimum_relative_sharpness
+    )
+
+
+def is_compressed(measures: Measures, thresholds: Thresholds) -> bool:
+    """The blocks of a strong JPEG compression show."""
+    return _has_tissue(measures, thresholds) and (
+        measures["blockiness"] > thresholds.maximum_blockiness
+    )
 
 
 # In the order in which they are written; the contact sheet files a tile under its first.
 REASONS: Mapping[str, Callable[[Measures, Thresholds], bool]] = {
+    "constant": is_constant,
     "background": is_background,
     "black_edge": has_black_edge,
     "dark": is_dark,
     "unsaturated": is_unsaturated,
+    "pen": has_pen,
+    "fold": has_fold,
+    "over_stained": is_over_stained,
+    "under_stained": is_under_stained,
+    "compression": is_compressed,
     "blur": is_blurred,
 }
-# The measure that says most about a reason, for captions.
-MEASURE_OF_REASON: Mapping[str, str] = {
-    "background": "tissue_fraction",
-    "black_edge": "black_fraction",
-    "dark": "brightness",
-    "unsaturated": "density_saturation",
-    "blur": "sharpness",
+# The measures behind a reason, for captions; of several the highest is shown.
+MEASURES_OF_REASON: Mapping[str, tuple[str, ...]] = {
+    "constant": ("contrast",),
+    "background": ("tissue_fraction",),
+    "black_edge": ("black_fraction",),
+    "dark": ("brightness",),
+    "unsaturated": ("density_saturation",),
+    "pen": ("cool_ink_fraction", "red_ink_fraction", "black_ink_fraction"),
+    "fold": ("fold_fraction", "soft_fold_fraction"),
+    "over_stained": ("mean_density",),
+    "under_stained": ("strong_density",),
+    "compression": ("blockiness",),
+    "blur": ("sharpness",),
 }
 
 
@@ -123,5 +174,12 @@ def judge(measures: Measures | None, thresholds: Thresholds) -> Verdict:
 
 
 def _has_tissue(measures: Measures, thresholds: Thresholds) -> bool:
-    """A handful of pixels tells nothing of focus or stain."""
-    return measures["tissue_fraction"] >= thresholds.minimum_tissue_fraction
+    """A handful of pixels, or a tile of one shade, tells nothing of focus or stain."""
+    return (
+        measures["tissue_fraction"] >= thresholds.background_tissue_fraction
+        and measures["contrast"] >= thresholds.minimum_contrast
+    )
+
+
+def _is_off_slide(measures: Measures, thresholds: Thresholds) -> bool:
+    return has_black_edge(measures, thresholds) or is_unsaturated(measures, thresholds)

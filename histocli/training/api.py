@@ -66,7 +66,7 @@ def run_training(request: TrainRequest, monitor: Monitor) -> TrainOutcome:
     plan, options, path, run = _what_to_do(request)
     device = find_device(request.device)
     stain = StainChoice(plan.stain, plan.stain_convention)
-    data = open_training_data(path, options.seed, stain, monitor.say, options.opening)
+    data = open_training_data(path, options.seed, stain, monitor.say, options.opening, options.qc)
     _report_data(data, monitor)
     epochs = plan.epochs_for(len(data.splits["train"].indices))
     facts = {"run": str(run), "arch": plan.arch, "stain": plan.stain, "epochs": epochs}
@@ -133,7 +133,9 @@ def _what_to_do(request: TrainRequest) -> tuple[TrainingPlan, RunOptions, Path, 
     recorded = record.inputs["data"]
     path = request.find_data(request.data or Path(str(recorded["path"])))
     opening = request.options.opening.over(SourceOptions.recorded(recorded))
-    return plan, replace(request.options, seed=record.seed, opening=opening), path, run
+    had = record.inputs.get("qc")
+    qc = request.options.qc or (Path(str(had["path"])) if had else None)
+    return plan, replace(request.options, seed=record.seed, opening=opening, qc=qc), path, run
 
 
 def _report_data(data: TrainingData, monitor: Monitor) -> None:

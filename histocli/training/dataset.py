@@ -15,6 +15,7 @@ from histocli.data.tiles import SPLITS, Split, Tile, TileSource, class_names, co
 from histocli.errors import InputError, SettingsError
 from histocli.models.classifier import StainChoice
 from histocli.training.epoch import NO_LABEL
+from histocli.training.left_out import LeftOut, left_out_by
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class TrainingData:
         sha256: Of the names and contents of the tiles.
         divided: True if histo chose some of the splits.
         facts: What the tiles depend on beside their files, for the record.
+        qc: What a check left out, for the record; empty without one.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class TrainingData:
     sha256: str
     divided: bool
     facts: Mapping[str, Any] = field(default_factory=dict)
+    qc: Mapping[str, Any] = field(default_factory=dict)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Tiles by split and class."""
@@ -75,8 +78,9 @@ def open_training_data(
     stain: StainChoice,
     say: Callable[[str], None],
     opening: SourceOptions = AS_IT_IS,
+    qc: Path | None = None,
 ) -> TrainingData:
-    """Open a labelled data set and divide it.
+    """Open a labelled data set and divide it; the rejects of a check are left out.
 
     Raises:
         InputError: If there are fewer than two classes, or no tile of a class to train on.
@@ -99,9 +103,11 @@ def open_training_data(
         )
     position = {name: index for index, name in enumerate(classes)}
     labels = np.array([NO_LABEL if t.label is None else position[t.label] for t in tiles], np.int64)
+    left_out = LeftOut() if qc is None else left_out_by(qc, source, tiles, say)
     splits: dict[Split, SplitData] = {}
     for split in SPLITS:
         indices = [i for i, t in enumerate(tiles) if t.split == split and labels[i] != NO_LABEL]
+        indices = [i for i in indices if tiles[i].id not in left_out.tiles]
         if indices:
             splits[split] = _split_data(source, path, split, indices, stain, say)
     for needed in ("train", "valid"):
@@ -112,7 +118,9 @@ def open_training_data(
         raise InputError(f"{path}: no training tile of class {classes[min(missing)]!r}")
     digest = content_hash(source, range(len(source.tiles)))
     facts = facts_of(source)
-    return TrainingData(path, tiles, tuple(classes), labels, splits, digest, divided, facts)
+    return TrainingData(
+        path, tiles, tuple(classes), labels, splits, digest, divided, facts, left_out.facts
+    )
 
 
 def _split_data(

@@ -56,6 +56,8 @@ class RunOptions:
         cache: ``none``, ``device`` or ``disk``: where decoded tiles are kept.
         cache_folder: Of ``disk``; the user's when None.
         opening: How the data set is opened.
+        qc: Table of `histo qc` whose rejects are left out; it changes the result, and the run's inputs
+            name it.
     """
 
     run: Path
@@ -66,3 +68,4 @@ class RunOptions:
     cache: str = "none"
     cache_folder: Path | None = None
     opening: SourceOptions = AS_IT_IS
+    qc: Path | None = None

@@ -84,6 +84,8 @@ def record_of(plan: TrainingPlan, data: TrainingData, seed: int, device: str) ->
             **data.facts,
         }
     }
+    if data.qc:
+        inputs["qc"] = dict(data.qc)
     return RunRecord("train", asdict(plan), inputs, seed=seed, device=device)
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from histocli.data.layouts import open_source
 from histocli.data.phantom import write_phantom
-from histocli.qc.check import check_tiles
+from histocli.qc.check import Judging, check_whole
+from histocli.qc.output import check_folder
 from histocli.qc.result import QCResult
-from histocli.qc.verdict import Thresholds
+from histocli.qc.thresholds import Thresholds
 from histocli.run_record import RunRecord
 
 DEFAULTS = Thresholds()
@@ -26,8 +27,9 @@ def run_check(
     source: Path, output: Path, thresholds: Thresholds = DEFAULTS, **arguments: Any
 ) -> QCResult:
     record = RunRecord("qc", asdict(thresholds), {"source": {"path": str(source)}})
-    tiles = open_source(source)
-    return check_tiles(tiles, output, thresholds=thresholds, record=record, **arguments)
+    judging = Judging(thresholds, **arguments.pop("judging", {}))
+    check_folder(output)
+    return check_whole(open_source(source), output, judging=judging, record=record, **arguments)
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from histocli.data.layouts import open_source
 from histocli.data.phantom import PHANTOM_SCANNERS, phantom_tile
 from histocli.data.writing import write_tile
 from histocli.errors import InputError, SettingsError, SkippedInputsError
-from histocli.qc.check import JOURNAL_NAME
 from histocli.qc.measures import QC_MEASURES
-from histocli.qc.result import QCResult
-from histocli.qc.verdict import Thresholds
+from histocli.qc.result import TABLE_COLUMNS, QCResult
+from histocli.qc.thresholds import Thresholds
 from histocli.run_record import RunRecord
 
+JOURNAL_NAME = ".journal.jsonl"
 Check = Callable[..., QCResult]
 RESULTS = ("qc.csv", "qc.json", "contact_sheet.png", "skipped.csv")
 REASON_OF_FAULT = {
@@ -38,7 +38,12 @@ def rows_of(result: QCResult) -> dict[str, dict[str, str]]:
 
 
 def results_in(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in RESULTS if (folder / name).exists()}
+    sheets = [f"contact_sheets/{path.name}" for path in folder.glob("contact_sheets/*")]
+    return {
+        name: (folder / name).read_bytes()
+        for name in (*RESULTS, *sheets)
+        if (folder / name).exists()
+    }
 
 
 def test_each_planted_fault_is_found_and_nothing_else(phantom: Path, checked: QCResult) -> None:
@@ -62,13 +67,13 @@ def test_table_has_one_row_a_tile_and_one_column_a_measure(
     rows = rows_of(checked)
     assert list(rows) == [tile.id for tile in open_source(phantom).tiles]
     for row in rows.values():
-        assert list(row) == ["tile", "verdict", "reasons", *QC_MEASURES]
+        assert tuple(row) == TABLE_COLUMNS
         assert (row["verdict"] == "pass") == (row["reasons"] == "")
         if row["reasons"] == "unreadable":
             assert all(row[name] == "" for name in QC_MEASURES)
         else:
             assert 0 <= float(row["brightness"]) <= 1
-    blank = next(row for row in rows.values() if row["reasons"] == "background")
+    blank = next(row for row in rows.values() if row["reasons"].endswith("background"))
     assert blank["sharpness"] == ""
 
 
@@ -83,6 +88,7 @@ def test_summary_counts_and_follows_its_schema(checked: QCResult) -> None:
         "background": 1,
         "black_edge": 1,
         "blur": 1,
+        "constant": 2,
         "dark": 1,
         "duplicate": 1,
         "unreadable": 1,
@@ -197,7 +203,7 @@ def test_a_folder_of_something_else_is_refused(phantom: Path, check: Check, tmp_
 def test_strict_writes_the_files_and_raises(phantom: Path, check: Check, tmp_path: Path) -> None:
     with pytest.raises(SkippedInputsError, match=r"1 of 60"):
         check(phantom, tmp_path / "o", strict=True)
-    assert set(results_in(tmp_path / "o")) == set(RESULTS)
+    assert set(results_in(tmp_path / "o")) >= set(RESULTS)
 
 
 def test_nothing_readable_is_no_usable_input(check: Check, tmp_path: Path) -> None:
@@ -224,12 +230,18 @@ def test_leaks_contradictions_and_torn_groups_are_told(
     identical = next(found["tiles"] for found in content["leaks"])
     assert set(copies) | {original.id} <= set(identical)
     assert content["leaks"][0]["splits"] == ["test", "train"]
+    assert content["leaks"][0]["kind"] == "identical"
     assert content["contradictory_labels"] == 1
     assert content["contradictory_label_sets"] == [identical]
     assert content["groups_across_splits"] == {original.group: ["test", "train"]}
     assert len(content["warnings"]) == 3
-    kept = rows_of(QCResult.read(tmp_path / "o"))[identical[0]]
-    assert kept["verdict"] == "pass"
+    rows = rows_of(QCResult.read(tmp_path / "o"))
+    # Nobody can say which of the labels is right.
+    assert rows[identical[0]]["reasons"] == "contradictory_label"
+    assert identical[0] == "test/tumor/copy.png"
+    for copy in identical[1:]:
+        assert rows[copy]["reasons"] == "contradictory_label;duplicate"
+        assert rows[copy]["kept_instead"] == identical[0]
 
 
 def test_tiles_of_different_sizes_and_no_labels_are_checked(check: Check, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from histocli.qc.data_set_warnings import data_set_warnings
 from histocli.qc.duplicates import DuplicateSets
 
-NO_DUPLICATES = DuplicateSets([], [], [])
+NO_DUPLICATES = DuplicateSets()
 
 
 def warnings_of(by_class: dict[str, tuple[int, int]]) -> list[str]:
@@ -32,14 +32,21 @@ def test_a_class_that_is_lost_whole_is_named() -> None:
 def test_leaks_torn_groups_and_contradictions_are_told() -> None:
     duplicates = DuplicateSets(
         sets=[["a", "b"]],
-        leaks=[{"tiles": ["a", "b"], "splits": ["test", "train"]}],
+        near_sets=[["c", "d"]],
+        leaks=[
+            {"kind": "identical", "tiles": ["a", "b"], "splits": ["test", "train"]},
+            {"kind": "near", "tiles": ["c", "d"], "splits": ["test", "train"]},
+        ],
         contradictory_label_sets=[["a", "b"]],
+        near_contradictions=1,
     )
     found = data_set_warnings({}, duplicates, {"slide 7": ["test", "train"]}, [])
-    assert len(found) == 3
-    assert "tested on tiles" in found[0]
-    assert "slide 7" in found[1]
-    assert "correct the labels" in found[2]
+    assert len(found) == 5
+    assert found[0].startswith("leak: 1 set of identical tiles in more than one split")
+    assert found[1].startswith("leak: 1 set of nearly identical tiles")
+    assert "slide 7" in found[2]
+    assert "correct the labels" in found[3]
+    assert "nearly identical tiles with different labels" in found[4]
 
 
 def test_tiles_far_below_the_median_sharpness_are_told() -> None:

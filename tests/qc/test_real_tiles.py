@@ -9,7 +9,8 @@ from PIL import Image, ImageFilter
 
 from histocli.data.layouts import open_source
 from histocli.qc.measures import measure_tiles
-from histocli.qc.verdict import Thresholds, Verdict, judge
+from histocli.qc.thresholds import Thresholds
+from histocli.qc.verdict import Verdict, judge
 
 SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
@@ -37,19 +38,25 @@ def evenly(folder: Path, count: int) -> tuple[list[str], NDArray[np.uint8]]:
     return [source.tiles[int(index)].id for index in chosen], pixels
 
 
-@pytest.mark.parametrize(("name", "highest"), [("pcam", 0.02), ("lc25000", 0.0)])
+@pytest.mark.parametrize(("name", "highest"), [("pcam", 0.035), ("lc25000", 0.005)])
 def test_few_real_tiles_fail(name: str, highest: float) -> None:
-    _, pixels = evenly(real_source(name), 400)
+    _, pixels = evenly(real_source(name), 400 if name == "pcam" else 200)
     failed = [verdict for verdict in verdicts_of(pixels) if verdict.reasons]
     assert len(failed) <= highest * len(pixels)
 
 
-def test_of_kather_only_empty_tiles_and_one_out_of_focus_fail() -> None:
+def test_of_kather_hardly_any_but_empty_and_unclear_tiles_fail() -> None:
     names, pixels = evenly(real_source("kather2016_sample"), 100)
     reasons = {n: v.reasons for n, v in zip(names, verdicts_of(pixels), strict=True) if v.reasons}
     tissue = {name: found for name, found in reasons.items() if not name.startswith("08_EMPTY")}
-    assert len(reasons) - len(tissue) == 3
-    assert tissue == {"04_LYMPHO/image_23_label_3.png": ("blur",)}
+    assert len(reasons) - len(tissue) >= 9
+    # Out of focus; a black-stained crowd of lymphocytes; blood alone; a septum of fat without a nucleus.
+    assert "blur" in tissue.pop("04_LYMPHO/image_23_label_3.png")
+    assert set(tissue) <= {
+        "04_LYMPHO/image_67_label_3.png",
+        "05_DEBRIS/image_88_label_4.png",
+        "07_ADIPOSE/image_90_label_6.png",
+    }
 
 
 @pytest.mark.parametrize(
@@ -60,6 +67,10 @@ def test_of_kather_only_empty_tiles_and_one_out_of_focus_fail() -> None:
         ("train/0/patch0011338.jpg", "blur"),
         ("train/0/patch0020037.jpg", "black_edge"),
         ("valid/0/patch0031120.jpg", "dark"),
+        ("test/0/patch0000574.jpg", "background"),
+        ("train/0/patch0012545.jpg", "pen"),
+        ("test/0/patch0000461.jpg", "pen"),
+        ("train/1/patch0010956.jpg", "fold"),
     ],
 )
 def test_known_bad_tiles_of_pcam_fail_for_the_right_reason(tile: str, reason: str) -> None:

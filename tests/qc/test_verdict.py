@@ -5,7 +5,8 @@ from dataclasses import fields
 import pytest
 
 from histocli.qc.measures import QC_MEASURES
-from histocli.qc.verdict import MEASURE_OF_REASON, REASONS, Thresholds, judge
+from histocli.qc.thresholds import Thresholds
+from histocli.qc.verdict import MEASURES_OF_REASON, REASONS, judge
 
 SOUND = {
     "tissue_fraction": 0.9,
@@ -14,6 +15,16 @@ SOUND = {
     "saturation": 0.4,
     "density_saturation": 0.6,
     "black_fraction": 0.0,
+    "contrast": 0.6,
+    "cool_ink_fraction": 0.0,
+    "red_ink_fraction": 0.0,
+    "black_ink_fraction": 0.0,
+    "fold_fraction": 0.0,
+    "soft_fold_fraction": 0.0,
+    "mean_density": 0.6,
+    "strong_density": 2.0,
+    "blockiness": 0.05,
+    "relative_sharpness": 0.9,
 }
 NAN = float("nan")
 
@@ -29,6 +40,21 @@ NAN = float("nan")
         ({"density_saturation": 0.05}, ("unsaturated",)),
         ({"black_fraction": 0.3}, ("black_edge",)),
         ({"sharpness": 0.1, "density_saturation": 0.1}, ("unsaturated", "blur")),
+        ({"relative_sharpness": 0.2}, ("blur",)),
+        ({"relative_sharpness": NAN}, ()),
+        ({"cool_ink_fraction": 0.1}, ("pen",)),
+        ({"red_ink_fraction": 0.1}, ("pen",)),
+        ({"black_ink_fraction": 0.1, "fold_fraction": 0.5}, ("pen",)),
+        ({"black_ink_fraction": 0.5, "black_fraction": 0.5}, ("black_edge",)),
+        ({"fold_fraction": 0.3}, ("fold",)),
+        ({"soft_fold_fraction": 0.3}, ("fold",)),
+        ({"fold_fraction": 0.3, "density_saturation": 0.1}, ("unsaturated",)),
+        ({"mean_density": 2.5}, ("over_stained",)),
+        ({"strong_density": 0.3}, ("under_stained",)),
+        ({"blockiness": 0.4}, ("compression",)),
+        ({"contrast": 0.02, "sharpness": 0.01, "strong_density": 0.2}, ("background",)),
+        ({"contrast": 0.0}, ("constant", "background")),
+        ({"contrast": 0.0, "brightness": 0.0, "tissue_fraction": 0.9}, ("constant", "dark")),
     ],
 )
 def test_each_reason_has_its_measure(changed: dict[str, float], reasons: tuple[str, ...]) -> None:
@@ -55,11 +81,15 @@ def test_a_value_on_the_threshold_passes() -> None:
     thresholds = Thresholds()
     on_it = {
         **SOUND,
-        "tissue_fraction": thresholds.minimum_tissue_fraction,
+        "tissue_fraction": thresholds.background_tissue_fraction,
         "sharpness": thresholds.minimum_sharpness,
         "brightness": thresholds.minimum_brightness,
         "density_saturation": thresholds.minimum_density_saturation,
         "black_fraction": thresholds.maximum_black_fraction,
+        "contrast": thresholds.minimum_contrast,
+        "cool_ink_fraction": thresholds.maximum_cool_ink_fraction,
+        "fold_fraction": thresholds.maximum_fold_fraction,
+        "blockiness": thresholds.maximum_blockiness,
     }
     assert judge(on_it, thresholds).reasons == ()
 
@@ -67,14 +97,13 @@ def test_a_value_on_the_threshold_passes() -> None:
 def test_unreadable_is_a_reason_of_its_own_and_duplicate_adds_to_others() -> None:
     assert judge(None, Thresholds()).reasons == ("unreadable",)
     blurred = judge({**SOUND, "sharpness": 0.1}, Thresholds())
-    assert blurred.and_duplicate().reasons == ("blur", "duplicate")
-    assert judge(SOUND, Thresholds()).and_duplicate().verdict == "fail"
+    assert blurred.and_also("duplicate").reasons == ("blur", "duplicate")
+    assert judge(SOUND, Thresholds()).and_also("duplicate").verdict == "fail"
 
 
 def test_every_reason_and_threshold_names_a_measure() -> None:
-    assert set(MEASURE_OF_REASON) == set(REASONS)
-    assert set(MEASURE_OF_REASON.values()) <= set(QC_MEASURES)
-    assert len(fields(Thresholds)) == len(REASONS)
+    assert set(MEASURES_OF_REASON) == set(REASONS)
+    assert {name for names in MEASURES_OF_REASON.values() for name in names} <= set(QC_MEASURES)
     for field in fields(Thresholds):
-        assert field.name.split("_", 1)[1] in QC_MEASURES
+        assert field.name.split("_", 1)[1] in {*QC_MEASURES, "relative_sharpness"}
         assert f"{field.name}:" in (Thresholds.__doc__ or "")

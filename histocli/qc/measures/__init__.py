@@ -7,11 +7,20 @@ a column of ``qc.csv``. A measure judges nothing; ``qc.verdict`` does.
 from collections.abc import Callable, Mapping
 
 from histocli.qc.measures.black_fraction import black_fraction
+from histocli.qc.measures.black_ink_fraction import black_ink_fraction
+from histocli.qc.measures.blockiness import blockiness
 from histocli.qc.measures.brightness import brightness
+from histocli.qc.measures.contrast import contrast
+from histocli.qc.measures.cool_ink_fraction import cool_ink_fraction
 from histocli.qc.measures.density_saturation import density_saturation
+from histocli.qc.measures.fold_fraction import fold_fraction
+from histocli.qc.measures.mean_density import mean_density
 from histocli.qc.measures.pixels import Tiles, Values
+from histocli.qc.measures.red_ink_fraction import red_ink_fraction
 from histocli.qc.measures.saturation import saturation
 from histocli.qc.measures.sharpness import sharpness
+from histocli.qc.measures.soft_fold_fraction import soft_fold_fraction
+from histocli.qc.measures.strong_density import strong_density
 from histocli.qc.measures.tissue_fraction import tissue_fraction
 
 Measure = Callable[[Tiles], Values]
@@ -24,6 +33,15 @@ QC_MEASURES: Mapping[str, Measure] = {
     "saturation": saturation,
     "density_saturation": density_saturation,
     "black_fraction": black_fraction,
+    "contrast": contrast,
+    "cool_ink_fraction": cool_ink_fraction,
+    "red_ink_fraction": red_ink_fraction,
+    "black_ink_fraction": black_ink_fraction,
+    "fold_fraction": fold_fraction,
+    "soft_fold_fraction": soft_fold_fraction,
+    "mean_density": mean_density,
+    "strong_density": strong_density,
+    "blockiness": blockiness,
 }
 
 # Pixels measured at once: some arrays of this many floats, whatever the batch.

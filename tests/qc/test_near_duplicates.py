@@ -1,0 +1,69 @@
+"""The search among many hashes against comparing all with all."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from histocli.qc import near_duplicates
+from histocli.qc.near_duplicates import FINE_DISTANCE, near_pairs
+from histocli.qc.perceptual_hash import coarse, orientations
+
+Hashes = NDArray[np.uint8]
+
+
+def all_with_all(hashes: Hashes, distance: int) -> list[tuple[int, int]]:
+    turned = orientations(hashes)
+    own = coarse(hashes)
+    found = []
+    for first in range(len(hashes)):
+        for second in range(first + 1, len(hashes)):
+            for other in turned[second]:
+                bits = int(np.bitwise_count(own[first] ^ coarse(other[None])[0]))
+                fine = int(np.bitwise_count(hashes[first] ^ other).sum())
+                if bits <= distance and fine <= FINE_DISTANCE:
+                    found.append((first, second))
+                    break
+    return found
+
+
+def related_hashes(seed: int, count: int) -> Hashes:
+    """Random ones, and copies of them with some bits inverted, in any orientation."""
+    generator = np.random.default_rng(seed)
+    hashes = list(generator.integers(0, 256, (count, 32), np.uint8))
+    for _ in range(count):
+        copy = hashes[generator.integers(len(hashes))]
+        copy = orientations(copy[None])[0, generator.integers(8)].copy()
+        for bit in generator.integers(0, 256, generator.integers(0, 60)):
+            copy[bit // 8] ^= 1 << (bit % 8)
+        hashes.append(copy)
+    return np.stack(hashes)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 7))
+@settings(max_examples=12, deadline=None)
+def test_no_pair_is_missed_and_none_invented(seed: int, distance: int) -> None:
+    hashes = related_hashes(seed, 12)
+    found = [(int(first), int(second)) for first, second in near_pairs(hashes, distance)]
+    assert found == all_with_all(hashes, distance)
+
+
+def test_chunks_of_candidates_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = related_hashes(1, 30)
+    whole = near_pairs(hashes)
+    assert len(whole)
+    monkeypatch.setattr(near_duplicates, "CANDIDATES_AT_ONCE", 3)
+    np.testing.assert_array_equal(near_pairs(hashes), whole)
+
+
+def test_unrelated_tiles_are_no_pairs() -> None:
+    generator = np.random.default_rng(0)
+    assert len(near_pairs(generator.integers(0, 256, (3000, 32), np.uint8))) == 0
+
+
+def test_few_tiles_and_a_wide_distance() -> None:
+    assert near_pairs(np.zeros((0, 32), np.uint8)).shape == (0, 2)
+    assert near_pairs(np.zeros((1, 32), np.uint8)).shape == (0, 2)
+    with pytest.raises(ValueError, match="0 to 7"):
+        near_pairs(np.zeros((2, 32), np.uint8), 8)
