@@ -96,11 +96,11 @@ def has_fold(measures: Measures, thresholds: Thresholds) -> bool:
 
 
 def is_over_stained(measures: Measures, thresholds: Thresholds) -> bool:
-    """Tissue too dense for its structures to be seen; dark for another reason is not."""
+    """Tissue too dense for its structures to be seen; what lies beyond the slide is none."""
     return (
         _has_tissue(measures, thresholds)
         and measures["mean_density"] > thresholds.maximum_mean_density
-        and not has_pen(measures, thresholds)
+        and not is_dark(measures, thresholds)
         and not _is_off_slide(measures, thresholds)
     )
 
