@@ -27,11 +27,14 @@ from histocli.atomic_files import write_json
 from histocli.data.tiles import Blocked
 from histocli.models.classifier import StainChoice
 from histocli.settings import TrainSettings
+from histocli.training.augmentation import AugmentationPlan
 from histocli.training.dataset import TrainingData, open_training_data
 from histocli.training.device_batches import DeviceBatch
 from histocli.training.devices import find_device, find_precision
-from histocli.training.epoch import Augmentation, LoopSettings, run_epoch
+from histocli.training.epoch import LoopSettings, run_epoch
 from histocli.training.feeds import Feed, open_feeds
+from histocli.training.learning import EpochTotals, Learning, LearningPlan
+from histocli.training.loss import LossPlan
 from histocli.training.optimization import Optimization, OptimizationPlan
 from histocli.training.order import shuffled
 from histocli.training.plan import RunOptions, TrainingPlan
@@ -175,9 +178,15 @@ def measure(
                 watches[name][number].watch(batches),
                 data.labels,
                 ids,
-                LoopSettings(device, precision, label_smoothing=plan.label_smoothing),
-                optimization=optimization,
-                augmentation=Augmentation(0, number, plan.color_jitter, plan.stain_augmentation),
+                LoopSettings(device, precision, loss=LossPlan(None, plan.label_smoothing)),
+                learning=Learning(
+                    LearningPlan(0, AugmentationPlan(plan.color_jitter, plan.stain_augmentation)),
+                    number,
+                    EpochTotals(),
+                    optimization,
+                    model.classify,
+                    lambda: None,
+                ),
             )
     return [summary(name, watches[name], plan.batch_size) for name in feeds]
 

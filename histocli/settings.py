@@ -20,9 +20,13 @@ PREFIX = "HISTO_"
 
 StainName = Literal["none", "macenko", "reinhard", "vahadane"]
 ConventionName = Literal["torchstain", "cucim", "tiatoolbox"]
+# Options of `histo train` stand in panels of what they are about.
+RECIPE: JsonDict = {"panel": "Recipe"}
+AUGMENTING: JsonDict = {"panel": "Augmentation"}
 # Options of how a source is read stand in a panel of their own.
 READING: JsonDict = {"panel": "How SOURCE is read"}
 JUDGING: JsonDict = {"panel": "Where a tile fails"}
+SCALING: JsonDict = {"panel": "Scale out"}
 
 
 class Section(BaseModel):
@@ -79,7 +83,28 @@ class DeviceSection(SourceSection):
     workers: int | None = Field(None, ge=1, description="Decoding threads; one a core if not set.")
 
 
-class WritingSection(DeviceSection):
+class ScaledSection(DeviceSection):
+    """A command whose tiles can be divided among processes and machines."""
+
+    shard: str | None = Field(
+        None,
+        description="Part to do, as I/N; SLURM's array sets it if not set.",
+        json_schema_extra=SCALING,
+    )
+    processes: int = Field(
+        1,
+        ge=1,
+        description="Processes to divide the work among; one that dies is begun again.",
+        json_schema_extra=SCALING,
+    )
+    scheduler: str | None = Field(
+        None,
+        description="Dask cluster to work on: local, or tcp://HOST:PORT (histocli[dask]).",
+        json_schema_extra=SCALING,
+    )
+
+
+class WritingSection(ScaledSection):
     """A command that writes a folder from tiles."""
 
     output: Path | None = Field(None, description="Folder to write; beside SOURCE if not set.")
@@ -117,9 +142,6 @@ class NormalizeSettings(WritingSection):
         description="Whose stain estimate is used, the first usable: tile, group, dataset.",
     )
     batch_size: int = Field(128, ge=1, description="Tiles per batch.")
-    shard: str | None = Field(
-        None, description="Part to do, as I/N; SLURM's array sets it if not set."
-    )
 
 
 class QcSettings(WritingSection):
@@ -208,9 +230,6 @@ class QcSettings(WritingSection):
         json_schema_extra=JUDGING,
     )
     batch_size: int = Field(256, ge=1, description="Tiles per batch.")
-    shard: str | None = Field(
-        None, description="Part to do, as I/N; SLURM's array sets it if not set."
-    )
 
 
 class TrainSettings(DeviceSection):
@@ -229,36 +248,116 @@ class TrainSettings(DeviceSection):
     stain_convention: ConventionName = Field(
         "torchstain", description="Whose constants the stain normalization follows."
     )
-    stain_augmentation: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="Strength of hematoxylin and eosin, each changed by up to this share in training.",
+    recipe: Literal["fast", "standard", "best"] = Field(
+        "standard",
+        description="How long to train: about 5, 20, 60 minutes for 6,000 tiles on two cores.",
     )
     input_size_px: int | None = Field(
-        None, ge=32, description="Side that tiles are resized to; the architecture's if not set."
+        None,
+        ge=32,
+        description="Side that tiles are resized to; the recipe's if not set.",
+        json_schema_extra=RECIPE,
+    )
+    initial_size_px: int | None = Field(
+        None,
+        ge=32,
+        description="Side in the first epoch, which grows to the final one; the recipe's if not set.",
+        json_schema_extra=RECIPE,
     )
     epochs: int | None = Field(
         None,
         ge=1,
-        description="Passes over the training tiles; about 18,000 tiles' worth if not set.",
+        description="Passes over the training tiles; the recipe's if not set.",
+        json_schema_extra=RECIPE,
     )
-    batch_size: int = Field(32, ge=2, description="Tiles per step.")
-    learning_rate: float = Field(3e-4, gt=0, description="Peak rate of the backbone (AdamW).")
-    head_learning_rate: float = Field(3e-3, gt=0, description="Peak rate of the new layers.")
-    weight_decay: float = Field(0.05, ge=0, description="AdamW's decoupled decay.")
+    batch_size: int = Field(32, ge=2, description="Tiles per batch.", json_schema_extra=RECIPE)
+    accumulate: int = Field(
+        1, ge=1, description="Batches averaged for one step.", json_schema_extra=RECIPE
+    )
+    optimizer: str = Field(
+        "adamw", description="Any optimiser of timm by name.", json_schema_extra=RECIPE
+    )
+    learning_rate: float = Field(
+        3e-4, gt=0, description="Peak rate of the backbone.", json_schema_extra=RECIPE
+    )
+    head_learning_rate: float = Field(
+        3e-3, gt=0, description="Peak rate of the new layers.", json_schema_extra=RECIPE
+    )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Factor of the rate from a layer of the backbone to the one before it.",
+        json_schema_extra=RECIPE,
+    )
+    weight_decay: float = Field(
+        0.05, ge=0, description="Decay; biases and norms have none.", json_schema_extra=RECIPE
+    )
+    schedule: Literal["cosine", "one-cycle", "constant"] = Field(
+        "cosine", description="How the rate goes after its rise.", json_schema_extra=RECIPE
+    )
     warmup_fraction: float = Field(
-        0.1, ge=0, lt=1, description="Share of the steps in which the rate rises; then a cosine."
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of the steps in which the rate rises.",
+        json_schema_extra=RECIPE,
     )
-    label_smoothing: float = Field(0.05, ge=0, lt=0.5, description="Share of the label given away.")
+    gradient_clip: float = Field(
+        1.0, ge=0, description="Largest norm of the gradient; 0: any.", json_schema_extra=RECIPE
+    )
+    ema_decay: float = Field(
+        0.99,
+        ge=0,
+        lt=1,
+        description="Decay of the average of the weights, which is what is kept; 0: none.",
+        json_schema_extra=RECIPE,
+    )
+    label_smoothing: float = Field(
+        0.05, ge=0, lt=0.5, description="Share of the label given away.", json_schema_extra=RECIPE
+    )
+    focal_gamma: float = Field(
+        0.0,
+        ge=0,
+        description="Focal loss: tiles classified well count less; 0: cross-entropy.",
+        json_schema_extra=RECIPE,
+    )
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="Weigh the loss by the inverse class frequency."
+        "none",
+        description="Weigh the loss by the inverse class frequency.",
+        json_schema_extra=RECIPE,
+    )
+    sampling: Literal["natural", "balanced", "group-balanced"] = Field(
+        "natural",
+        description="Draw each class alike, and within a class each group.",
+        json_schema_extra=RECIPE,
     )
     color_jitter: float = Field(
         0.2,
         ge=0,
         le=1,
         description="Strength of brightness, contrast, saturation and stain jitter.",
+        json_schema_extra=AUGMENTING,
+    )
+    stain_augmentation: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Strength of hematoxylin and eosin, each changed by up to this share.",
+        json_schema_extra=AUGMENTING,
+    )
+    rand_augment: int = Field(
+        0,
+        ge=0,
+        le=3,
+        description="Random operations a tile: turn, zoom, shear, focus, gamma, grain.",
+        json_schema_extra=AUGMENTING,
+    )
+    mixup: float = Field(
+        0.0, ge=0, description="Blend tiles; Beta's parameter.", json_schema_extra=AUGMENTING
+    )
+    cutmix: float = Field(
+        0.0, ge=0, description="Exchange boxes; Beta's parameter.", json_schema_extra=AUGMENTING
     )
     patience: int = Field(
         5, ge=1, description="Stop after so many epochs without a better validation AUROC."
@@ -266,6 +365,9 @@ class TrainSettings(DeviceSection):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
         description="Arithmetic of the network; auto is bfloat16 on CUDA, float32 elsewhere.",
+    )
+    compile: bool = Field(
+        False, description="Compile the network first: minutes that pay on a GPU."
     )
     test_time_augmentation: Literal["none", "d4"] = Field(
         "d4", description="Average the eight turns and flips of a tile when predicting."
@@ -283,6 +385,9 @@ class TrainSettings(DeviceSection):
     cache_folder: Path | None = Field(
         None, description="Folder of --cache disk; the user's cache folder if not set."
     )
+    checkpoint_minutes: float = Field(
+        10.0, gt=0, description="Save the state so often within an epoch, too."
+    )
     name: str | None = Field(None, description="Run name; architecture and time if not set.")
     runs: Path = Field(Path("runs"), description="Folder of the runs.")
     resume: bool = Field(False, description="Continue the newest (or named) stopped run.")
@@ -291,7 +396,7 @@ class TrainSettings(DeviceSection):
     dry_run: bool = Field(False, description="Say what would be done, write nothing.")
 
 
-class PredictSettings(DeviceSection):
+class PredictSettings(ScaledSection):
     """``[predict]``."""
 
     output: Path = Field(Path("predictions.csv"), description="Table to write.")

@@ -1,5 +1,6 @@
 """`histo train`."""
 
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -53,6 +54,9 @@ def train(
     from histocli.training.api import TrainRequest, run_training
     from histocli.training.plan import RunOptions, TrainingPlan
 
+    # One of the processes that torchrun started speaks for all.
+    first = os.environ.get("RANK", "0") == "0"
+    terminal.quiet = terminal.quiet or not first
     names = [field.name for field in fields(TrainingPlan)]
     request = TrainRequest(
         data=data,
@@ -68,6 +72,7 @@ def train(
             settings.cache_folder,
             source_options(settings),
             settings.qc,
+            settings.checkpoint_minutes,
         ),
         name=settings.name,
         device=settings.device,
@@ -80,6 +85,8 @@ def train(
         outcome = run_training(request, monitor)
     if outcome.progress is None:
         _print_plan(outcome.facts, terminal)
+        return
+    if not first:
         return
     figure = training_history_figure(
         outcome.run / "history.csv", outcome.run / "training_history.png"

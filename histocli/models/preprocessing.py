@@ -1,6 +1,6 @@
 """From uint8 tiles to what a network sees: the only division by 255."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -45,6 +45,10 @@ class Standardization(nn.Module):
         self.constants = constants
         for name, values in (("mean", constants.mean), ("std", constants.std)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+
+    def resize_to(self, side: int) -> None:
+        """Resize tiles to another side from now on."""
+        self.constants = replace(self.constants, input_size_px=side)
 
     def forward(self, tiles: Tensor) -> Tensor:
         """Resize by bilinear interpolation, with an antialiasing filter where tiles shrink."""

@@ -10,11 +10,15 @@ from histocli.data.opening import SourceOptions
 from histocli.errors import HistoError, InterruptedRunError, SettingsError, StoppedError
 from histocli.models.classifier import StainChoice
 from histocli.run_record import RunRecord
+from histocli.training.allocation import keep_freed_memory
 from histocli.training.dataset import TrainingData, open_training_data
 from histocli.training.devices import find_device
 from histocli.training.fit import fit
 from histocli.training.monitor import Monitor
+from histocli.training.not_a_number import NotANumberError, save_batch
 from histocli.training.plan import RunOptions, TrainingPlan
+from histocli.training.processes import Processes, joined
+from histocli.training.recipes import epochs_for
 from histocli.training.run import begin_run, discard_run, find_stopped, plan_of, record_of, run_name
 from histocli.training.state import Progress, load_state
 
@@ -58,54 +62,67 @@ class TrainOutcome:
 
 
 def run_training(request: TrainRequest, monitor: Monitor) -> TrainOutcome:
-    """Train as asked.
+    """Train as asked, as one of the processes that `torchrun` started or alone.
 
     Raises:
         HistoError: With advice; the run's record says ``stopped`` if it can be continued.
     """
+    keep_freed_memory()
+    with joined(request.device) as (processes, device):
+        return _run(replace(request, device=device), monitor, processes)
+
+
+def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> TrainOutcome:
     plan, options, path, run = _what_to_do(request)
+    # A name by the time is the first process's to choose.
+    run = processes.of_first(run)
     device = find_device(request.device)
     stain = StainChoice(plan.stain, plan.stain_convention)
     data = open_training_data(path, options.seed, stain, monitor.say, options.opening, options.qc)
     _report_data(data, monitor)
-    epochs = plan.epochs_for(len(data.splits["train"].indices))
+    epochs = epochs_for(plan, len(data.splits["train"].indices))
     facts = {"run": str(run), "arch": plan.arch, "stain": plan.stain, "epochs": epochs}
     if request.dry_run:
         return TrainOutcome(run, {**facts, "device": str(device), "tiles": data.counts()}, None)
     monitor.say(f"run: {run}; {plan.arch}, stain {plan.stain}, {epochs} epochs, on {device}")
-    record = begin_run(
-        run, record_of(plan, data, options.seed, device.type), data, overwrite=request.overwrite
-    )
+    record = record_of(plan, data, options.seed, device.type)
+    if processes.is_first:
+        record = begin_run(run, record, data, overwrite=request.overwrite)
+    processes.gather(None)  # until the folder is there
     started = time.monotonic()
     try:
-        result = fit(data, plan, replace(options, run=run), device, monitor)
-    except StoppedError as error:
-        _stopped(record, run)
-        raise StoppedError(f"{error}; {_how_to_continue(run)}") from None
+        result = fit(data, plan, replace(options, run=run), device, monitor, processes)
+    except (StoppedError, InterruptedRunError) as error:
+        _stopped(record, run, processes)
+        raise type(error)(f"{error}; {_how_to_continue(run)}") from None
     except KeyboardInterrupt:
-        _stopped(record, run)
+        _stopped(record, run, processes)
         raise InterruptedRunError(f"interrupted; {_how_to_continue(run)}") from None
-    except HistoError:
-        # Without a finished epoch there is nothing to continue, and the name should stay free.
-        if load_state(run) is None:
+    except HistoError as error:
+        if isinstance(error, NotANumberError):
+            monitor.say(f"wrote {save_batch(error, run)}")
+        # Without a step done there is nothing to continue, and the name should stay free.
+        if load_state(run) is not None:
+            _stopped(record, run, processes)
+        elif processes.is_first:
             discard_run(run)
-        else:
-            _stopped(record, run)
         raise
     best = result.progress.history[result.progress.best_epoch - 1]
     seconds = round(time.monotonic() - started, 1)
-    record.finish(
-        run,
-        classes=list(data.classes),
-        splits=data.counts(),
-        groups=data.groups(),
-        divided_by_histo=data.divided,
-        best_epoch=result.progress.best_epoch,
-        best_valid_auroc=best["valid_auroc"],
-        epochs=result.progress.epochs_done,
-        seconds=seconds,
-        skipped=len(result.skipped),
-    )
+    if processes.is_first:
+        record.finish(
+            run,
+            classes=list(data.classes),
+            splits=data.counts(),
+            groups=data.groups(),
+            divided_by_histo=data.divided,
+            best_epoch=result.progress.best_epoch,
+            best_valid_auroc=best["valid_auroc"],
+            epochs=result.progress.epochs_done,
+            seconds=seconds,
+            skipped=len(result.skipped),
+            processes=processes.count,
+        )
     facts |= {
         "best_epoch": result.progress.best_epoch,
         "validation_auroc": f"{best['valid_auroc']:.4f}",
@@ -148,9 +165,10 @@ def _report_data(data: TrainingData, monitor: Monitor) -> None:
         monitor.say(f"splits that were not stated: divided {unit}")
 
 
-def _stopped(record: RunRecord, run: Path) -> None:
+def _stopped(record: RunRecord, run: Path, processes: Processes) -> None:
     record.state = "stopped"
-    record.write(run)
+    if processes.is_first:
+        record.write(run)
 
 
 def _how_to_continue(run: Path) -> str:

@@ -5,6 +5,7 @@ A tile is turned and tinted the same way whichever worker reads it and whatever 
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import kornia.enhance
 import numpy as np
@@ -14,9 +15,36 @@ from torch import Tensor
 
 from histocli.stain.augmentation import DRAWS as STAIN_DRAWS
 from histocli.stain.augmentation import StainAugmentation
+from histocli.training.rand_augment import DRAWS_PER_OPERATION, rand_augment
 
 # Numbers drawn for each tile: orientation, brightness, contrast, saturation, three channels.
 DRAWS = 7
+MOST_OPERATIONS = DRAWS // DRAWS_PER_OPERATION
+
+
+@dataclass(frozen=True)
+class AugmentationPlan:
+    """How training tiles are changed; every tile is also turned and flipped at random.
+
+    Attributes:
+        color_jitter: See ``augment``.
+        stain: See ``restain``.
+        operations: Of ``rand_augment``, at most ``MOST_OPERATIONS``.
+    """
+
+    color_jitter: float = 0.0
+    stain: float = 0.0
+    operations: int = 0
+
+    def apply(self, tiles: Tensor, tile_ids: Sequence[str], seed: int, epoch: int) -> Tensor:
+        """Change tiles in [0, 1] as (seed, epoch, tile) says."""
+        if self.stain:
+            drawn = draw_numbers(seed, epoch, tile_ids, "stain")
+            tiles = restain(tiles, drawn, self.stain)
+        if self.operations:
+            drawn = draw_numbers(seed, epoch, tile_ids, "operations")
+            tiles = rand_augment(tiles, drawn[:, : self.operations * DRAWS_PER_OPERATION])
+        return augment(tiles, draw_numbers(seed, epoch, tile_ids), self.color_jitter)
 
 
 def draw_numbers(

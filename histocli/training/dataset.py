@@ -14,8 +14,8 @@ from histocli.data.splitting import groups_across_splits, split_tiles
 from histocli.data.tiles import SPLITS, Split, Tile, TileSource, class_names, content_hash
 from histocli.errors import InputError, SettingsError
 from histocli.models.classifier import StainChoice
-from histocli.training.epoch import NO_LABEL
 from histocli.training.left_out import LeftOut, left_out_by
+from histocli.training.loss import NO_LABEL
 
 
 @dataclass(frozen=True)

@@ -7,25 +7,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
-from histocli.errors import HistoError
 from histocli.models.classifier import TileClassifier
-from histocli.training.augmentation import augment, d4_views, draw_numbers, restain
+from histocli.training.augmentation import d4_views
 from histocli.training.device_batches import DeviceBatch
-from histocli.training.optimization import Optimization
+from histocli.training.learning import Learning
+from histocli.training.loss import NO_LABEL, LossPlan, classification_loss
+from histocli.training.not_a_number import check_finite
 
-NO_LABEL = -1
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How training tiles are changed: see ``training.augmentation``."""
-
-    seed: int
-    epoch: int
-    color_jitter: float
-    stain: float
+NO_SMOOTHING = LossPlan()
 
 
 @dataclass(frozen=True)
@@ -36,19 +26,19 @@ class LoopSettings:
         device: Where the model is.
         precision: Arithmetic of the network; anything but float32 runs under autocast.
         already_normalized: True if the tiles come stain-normalised from disk.
-        class_weights: Of the loss, None for equal ones.
-        label_smoothing: Of the loss.
+        loss: How predictions are compared with labels.
         views: ``d4`` averages the probabilities of eight orientations.
         progress: Called with the number of tiles done.
+        check: Called before each view of each batch; may raise to stop.
     """
 
     device: torch.device
     precision: torch.dtype = torch.float32
     already_normalized: bool = False
-    class_weights: Tensor | None = None
-    label_smoothing: float = 0.0
+    loss: LossPlan = NO_SMOOTHING
     views: str = "none"
     progress: Callable[[int], None] | None = None
+    check: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,10 +63,9 @@ def run_epoch(
     tile_ids: Sequence[str],
     settings: LoopSettings,
     *,
-    optimization: Optimization | None = None,
-    augmentation: Augmentation | None = None,
+    learning: Learning | None = None,
 ) -> EpochResult:
-    """Run every batch through the model; learn from it if there is an ``optimization``.
+    """Run every batch through the model; learn from it if there is a ``learning``.
 
     Args:
         model: On ``settings.device``.
@@ -84,20 +73,24 @@ def run_epoch(
         labels: Class index of every tile of the source, ``NO_LABEL`` where unknown.
         tile_ids: Id of every tile of the source; augmentation is drawn from it.
         settings: See there.
-        optimization: Takes the steps; None to predict only.
-        augmentation: None for none.
+        learning: Changes the tiles and takes the steps; None to predict only.
 
     Raises:
         HistoError: If the loss is no number; the first tile of the batch is named.
     """
-    training = optimization is not None
-    model.train(training)
+    model.train(learning is not None)
+    check = settings.check or _no_check
     all_indices: list[NDArray[np.int64]] = []
     all_probabilities: list[NDArray[np.float64]] = []
     losses: list[Tensor] = []
     for batch in batches:
+        check()
+        ids = [tile_ids[index] for index in batch.indices]
+        targets = torch.from_numpy(labels[batch.indices]).to(settings.device)
+        if learning is not None:
+            learning.seed_step()
         with (
-            torch.set_grad_enabled(training),
+            torch.set_grad_enabled(learning is not None),
             torch.autocast(
                 settings.device.type,
                 settings.precision,
@@ -108,54 +101,39 @@ def run_epoch(
                 prepared = model.prepare(
                     batch.pixels, already_normalized=settings.already_normalized
                 )
-                if augmentation is not None:
-                    names = [tile_ids[index] for index in batch.indices]
-                    numbers = draw_numbers(augmentation.seed, augmentation.epoch, names)
-                    if augmentation.stain:
-                        drawn = draw_numbers(augmentation.seed, augmentation.epoch, names, "stain")
-                        prepared = restain(prepared, drawn, augmentation.stain)
-                    prepared = augment(prepared, numbers, augmentation.color_jitter)
-            views = d4_views(prepared) if settings.views == "d4" else [prepared]
-            logits = [model.classify(view).float() for view in views]
-            targets = torch.from_numpy(labels[batch.indices]).to(settings.device)
-            loss = _loss(logits, targets, settings)
-        if optimization is not None:
-            optimization.step(loss)
+                shares = targets
+                if learning is not None:
+                    prepared, shares = learning.change(prepared, targets, ids, len(model.classes))
+            classify = model.classify if learning is None else learning.classify
+            logits: list[Tensor] = []
+            for view in d4_views(prepared) if settings.views == "d4" else [prepared]:
+                if logits:
+                    check()
+                logits.append(classify(view).float())
+            compared = [classification_loss(view, shares, settings.loss) for view in logits]
+            loss = torch.stack(compared).mean()
+        labelled = targets != NO_LABEL
+        if learning is not None or labelled.any():
+            check_finite(loss, prepared, ids)
+        if learning is not None:
+            learning.step(loss, len(ids))
         with torch.no_grad():
             # On the CPU: MPS has no float64.
             outputs = [view.cpu().double().softmax(dim=1) for view in logits]
             probabilities = torch.stack(outputs).mean(0)
         all_indices.append(batch.indices)
         all_probabilities.append(probabilities.numpy())
-        losses.append(loss.detach() * (targets != NO_LABEL).sum())
-        if not torch.isfinite(loss) and (training or (targets != NO_LABEL).any()):
-            raise HistoError(
-                f"the loss is not a number at {tile_ids[batch.indices[0]]} (and its batch); lower "
-                "--learning-rate, or choose --precision float32"
-            )
+        losses.append(loss.detach() * labelled.sum())
         if settings.progress is not None:
             settings.progress(len(batch.indices))
     if not all_indices:
         return EpochResult(np.empty(0, np.int64), np.empty((0, len(model.classes))), float("nan"))
     indices = np.concatenate(all_indices)
-    labelled = int((labels[indices] != NO_LABEL).sum())
+    known = int((labels[indices] != NO_LABEL).sum())
     loss_sum = float(torch.nan_to_num(torch.stack(losses)).cpu().double().sum())
-    return EpochResult(
-        indices,
-        np.concatenate(all_probabilities),
-        loss_sum / labelled if labelled else float("nan"),
-    )
+    mean_loss = loss_sum / known if known else float("nan")
+    return EpochResult(indices, np.concatenate(all_probabilities), mean_loss)
 
 
-def _loss(logits: Sequence[Tensor], targets: Tensor, settings: LoopSettings) -> Tensor:
-    losses = [
-        functional.cross_entropy(
-            view,
-            targets,
-            weight=settings.class_weights,
-            ignore_index=NO_LABEL,
-            label_smoothing=settings.label_smoothing,
-        )
-        for view in logits
-    ]
-    return torch.stack(losses).mean()
+def _no_check() -> None:
+    """Nothing to stop for."""

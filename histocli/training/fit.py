@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -11,24 +12,27 @@ from numpy.typing import NDArray
 
 from histocli.data.loading import SkippedTile, check_skipped, write_skipped
 from histocli.data.tiles import Blocked, Split
-from histocli.metrics.calibration import fit_temperature
+from histocli.errors import InterruptedRunError, StoppedError
 from histocli.metrics.definitions.auroc import auroc
-from histocli.metrics.operating_point import youden_threshold
-from histocli.models.architectures import Architecture
 from histocli.models.checkpoint import BEST, load_model, save_model
 from histocli.models.classifier import ModelCard, TileClassifier
 from histocli.models.weights import load_weights
 from histocli.training.dataset import TrainingData
-from histocli.training.devices import find_precision
-from histocli.training.epoch import Augmentation, EpochResult, LoopSettings, run_epoch
+from histocli.training.epoch import EpochResult, LoopSettings, run_epoch
 from histocli.training.feeds import Feed, open_feeds
+from histocli.training.finish import with_decisions
+from histocli.training.learning import EpochTotals, Learning
 from histocli.training.monitor import Monitor
-from histocli.training.optimization import Optimization, OptimizationPlan
+from histocli.training.network import Training, make_training
 from histocli.training.order import shuffled
 from histocli.training.plan import RunOptions, TrainingPlan
-from histocli.training.setup import class_weights, make_model
-from histocli.training.state import Progress, load_state, restore, save_state, write_history
+from histocli.training.predict import describe
+from histocli.training.processes import ALONE, Processes
+from histocli.training.recipes import size_in_epoch
+from histocli.training.state import Progress, load_state, write_history
 from histocli.training.stopping import StopRequest
+
+VALIDATION_TABLE = "validation.csv"
 
 
 @dataclass(frozen=True)
@@ -46,189 +50,223 @@ def fit(
     options: RunOptions,
     device: torch.device,
     monitor: Monitor,
+    processes: Processes = ALONE,
 ) -> FitResult:
     """Train, or continue the training in ``options.run``.
 
-    Every epoch's order, augmentation and dropout follow from (seed, epoch), so a run that was stopped
-    repeats the epoch that it was in and ends with the same bytes.
+    The order, augmentation and dropout of every step follow from (seed, epoch, step), so a run that was
+    stopped continues after its last step and ends with the same bytes.
 
     Raises:
         StoppedError: On SIGTERM or SIGUSR1, in a state that can be continued.
+        InterruptedRunError: On Ctrl-C, likewise.
         HistoError: With advice, whatever else goes wrong.
     """
-    # One seed for the weights that start at random, before anything else draws.
-    torch.manual_seed(options.seed)
-    card, model, architecture = make_model(data, plan)
-    skipped: list[SkippedTile] = []
+    training = make_training(data, plan, options, device, processes)
     state = load_state(options.run)
     if state is None:
         origin = load_weights(
-            model.network, architecture, plan.weights, offline=options.offline, say=monitor.say
+            training.learner.model.network,
+            training.architecture,
+            plan.weights,
+            offline=options.offline,
+            say=monitor.say,
         )
-        card = replace(card, weights=origin)
-        progress = Progress()
+        training.start_average()
+        progress = Progress(weights=origin)
     else:
         progress = state[0]
-        card = replace(card, weights=load_model(options.run)[1].weights)
+        training.start_average()
+        training.learner.restore(progress, state[1])
+        monitor.say(
+            f"continuing after epoch {progress.epochs_done} of {training.epochs}"
+            + (f" and {progress.epoch.batches} batches" if progress.epoch.batches else "")
+        )
+    card = replace(training.card, weights=progress.weights)
     monitor.say(f"weights: {card.weights}")
-    model.to(device)
+    skipped: list[SkippedTile] = []
     with StopRequest() as stop:
         feeds = open_feeds(data, options, device, monitor, stop.watch)
         fitting = _Fitting(
-            data, plan, options, device, monitor, model, card, architecture, skipped, feeds
+            data, plan, options, monitor, training, card, skipped, feeds, stop, processes
         )
-        if state is not None:
-            restore(model, fitting.optimization, progress, state[1])
-            monitor.say(f"continuing after epoch {progress.epochs_done} of {fitting.epochs}")
         while not fitting.is_finished(progress):
-            fitting.one_epoch(progress, stop)
-        card = fitting.finish(stop)
-    write_skipped(options.run, skipped)
-    distinct = {tile.id: tile for tile in skipped}
+            fitting.one_epoch(progress)
+        card = fitting.finish()
+    everywhere = [tile for tiles in processes.gather(skipped) for tile in tiles]
+    distinct = list({tile.id: tile for tile in everywhere}.values())
+    if processes.is_first:
+        write_skipped(options.run, everywhere)
     total = sum(len(split.indices) for split in data.splits.values())
-    check_skipped(list(distinct.values()), total, strict=options.strict)
-    return FitResult(card, progress, list(distinct.values()))
+    check_skipped(distinct, total, strict=options.strict)
+    return FitResult(card, progress, distinct)
 
 
+@dataclass
 class _Fitting:
     """One run of ``fit``: what stays the same from epoch to epoch."""
 
-    def __init__(
-        self,
-        data: TrainingData,
-        plan: TrainingPlan,
-        options: RunOptions,
-        device: torch.device,
-        monitor: Monitor,
-        model: TileClassifier,
-        card: ModelCard,
-        architecture: Architecture,
-        skipped: list[SkippedTile],
-        feeds: Mapping[Split, Feed],
-    ) -> None:
-        self.feeds = feeds
-        self.data, self.plan, self.options = data, plan, options
-        self.monitor, self.model, self.card, self.skipped = monitor, model, card, skipped
-        self.ids = [tile.id for tile in data.tiles]
-        precision = find_precision(plan.precision, device)
-        self.loop = LoopSettings(
-            device, precision, class_weights=class_weights(data, plan.class_weights, device)
-        )
-        tiles = len(data.splits["train"].indices)
-        self.epochs = plan.epochs_for(tiles)
-        steps = self.epochs * max(1, tiles // plan.batch_size)
-        schedule = OptimizationPlan(
-            plan.learning_rate,
-            plan.head_learning_rate,
-            plan.weight_decay,
-            plan.warmup_fraction,
-            steps,
-        )
-        new_layers = (
-            f".{architecture.head}.",
-            *([architecture.added] if architecture.added else []),
-        )
-        self.optimization = Optimization(
-            model.network, new_layers, schedule, scale=precision == torch.float16
-        )
+    data: TrainingData
+    plan: TrainingPlan
+    options: RunOptions
+    monitor: Monitor
+    training: Training
+    card: ModelCard
+    skipped: list[SkippedTile]
+    feeds: Mapping[Split, Feed]
+    stop: StopRequest
+    processes: Processes
+
+    def __post_init__(self) -> None:
+        self.ids = [tile.id for tile in self.data.tiles]
+        self.loop: LoopSettings = self.training.loop
+        self.saved = time.monotonic()
 
     def is_finished(self, progress: Progress) -> bool:
         """All epochs done, or too many without a better score."""
         waited = progress.epochs_done - progress.best_epoch
-        return progress.epochs_done >= self.epochs or waited >= self.plan.patience
+        return progress.epochs_done >= self.training.epochs or waited >= self.plan.patience
 
-    def one_epoch(self, progress: Progress, stop: StopRequest) -> None:
-        """Train, validate, save."""
-        epoch = progress.epochs_done + 1
-        started = time.monotonic()
-        trained = self._train(epoch, stop)
-        seconds = time.monotonic() - started
-        validated = self._validate(self.model, f"epoch {epoch}: validating", "none", stop)
-        score = macro_auroc(validated.probabilities, self.data.labels[validated.indices])
+    def one_epoch(self, progress: Progress) -> None:
+        """Train, validate, save; when stopped, save after the last step."""
+        try:
+            size = self._train(progress)
+            number = progress.epochs_done + 1
+            stage = f"epoch {number}: validating"
+            validated = self._validate(self.training.learner.best, stage, "none")
+        except (StoppedError, InterruptedRunError):
+            self._save(progress)
+            raise
+        labels = self.data.labels[validated.indices]
+        score = macro_auroc(validated.probabilities, labels)
+        totals = progress.epoch
         row = {
-            "epoch": epoch,
-            "learning_rate": self.optimization.learning_rate,
-            "train_loss": trained.loss,
+            "epoch": number,
+            "input_size_px": size,
+            "learning_rate": self.training.learner.optimization.learning_rate,
+            "train_loss": totals.mean_loss,
             "valid_loss": validated.loss,
             "valid_auroc": score,
-            "images_per_second": len(trained.indices) / seconds,
-            "seconds": time.monotonic() - started,
+            "images_per_second": totals.tiles * self.processes.count / max(totals.seconds, 1e-9),
+            "seconds": totals.seconds,
         }
         # A split without both classes has no AUROC: then the loss decides.
         comparable = -validated.loss if math.isnan(score) else score
         progress.history.append(row)
-        progress.epochs_done = epoch
-        progress.steps_done = self.optimization.steps_done
-        progress.loss_scale = self.optimization.scaler.get_scale()
+        progress.epochs_done, progress.epoch = number, EpochTotals()
         if progress.best_score is None or comparable > progress.best_score:
-            progress.best_score, progress.best_epoch = comparable, epoch
-            save_model(self.options.run, self.model, self.card)
-        write_history(self.options.run, progress)
-        save_state(self.options.run, self.model, self.optimization, progress)
+            progress.best_score, progress.best_epoch = comparable, number
+            if self.processes.is_first:
+                save_model(self.options.run, self.training.learner.best, self.card)
+        if self.processes.is_first:
+            write_history(self.options.run, progress)
+        self._save(progress)
         self.monitor.epoch(row)
 
-    def _train(self, epoch: int, stop: StopRequest) -> EpochResult:
-        split = self.data.splits["train"]
-        torch.manual_seed(self.options.seed * 1_000_003 + epoch)
+    def _train(self, progress: Progress) -> int:
+        """Learn from the batches of an epoch that are not yet learned from; the side of its tiles."""
+        epoch, totals = progress.epochs_done + 1, progress.epoch
+        split, batch_size = self.data.splits["train"], self.plan.batch_size
+        size = size_in_epoch(self.plan, self.training.architecture, epoch, self.training.epochs)
+        self.training.learner.model.standardization.resize_to(size)
         blocks = split.source.blocks(split.indices) if isinstance(split.source, Blocked) else None
-        seed, batch_size = self.options.seed, self.plan.batch_size
-        order = shuffled(split.indices, seed, epoch, batch_size, blocks)
-        stage = f"epoch {epoch} of {self.epochs}: training"
-        batches = self.feeds["train"](order, batch_size, self.skipped)
-        return run_epoch(
-            self.model,
-            stop.watch(batches),
+        whole = shuffled(
+            split.indices, self.options.seed, epoch, batch_size, blocks, self.training.chances
+        )
+        order = self.processes.share_of_order(whole, batch_size)
+        own_size = batch_size // self.processes.count
+        stage = f"epoch {epoch} of {self.training.epochs}: training"
+        advance = self.monitor.begin(stage, len(order))
+        if totals.tiles:
+            advance(totals.tiles)
+        batches = self.feeds["train"](order, own_size, self.skipped)
+        ahead = islice(self.processes.in_step(batches), totals.batches, None)
+        started, before = time.monotonic(), totals.seconds
+
+        def stepped() -> None:
+            totals.seconds = before + time.monotonic() - started
+            self.training.learner.took_a_step()
+            due = time.monotonic() - self.saved > 60 * self.options.checkpoint_minutes
+            if self.processes.any(due):
+                self._save(progress)
+
+        def check() -> None:
+            optimization = self.training.learner.optimization
+            # Between the batches of one step there is nothing that could be saved.
+            if optimization.waiting == 0 and self.processes.any(self.stop.received is not None):
+                self.stop.check()
+                raise StoppedError("stopped with another process")
+
+        run_epoch(
+            self.training.learner.model,
+            ahead,
             self.data.labels,
             self.ids,
             replace(
                 self.loop,
-                label_smoothing=self.plan.label_smoothing,
                 already_normalized=split.already_normalized,
-                progress=self.monitor.begin(stage, len(order)),
+                progress=advance,
+                check=check,
+                loss=self.training.loss,
             ),
-            optimization=self.optimization,
-            augmentation=Augmentation(
-                self.options.seed, epoch, self.plan.color_jitter, self.plan.stain_augmentation
+            learning=Learning(
+                self.training.learning_plan,
+                epoch,
+                totals,
+                self.training.learner.optimization,
+                self.training.classify,
+                stepped,
             ),
         )
+        self.training.learner.optimization.forget()
+        return size
 
-    def _validate(
-        self, model: TileClassifier, stage: str, views: str, stop: StopRequest
-    ) -> EpochResult:
+    def _validate(self, model: TileClassifier, stage: str, views: str) -> EpochResult:
         split = self.data.splits["valid"]
-        batches = self.feeds["valid"](split.indices, 2 * self.plan.batch_size, self.skipped)
+        own = self.processes.share(split.indices)
+        batches = self.feeds["valid"](own, 2 * self.plan.batch_size, self.skipped)
         settings = replace(
             self.loop,
             views=views,
             already_normalized=split.already_normalized,
-            progress=self.monitor.begin(stage, len(split.indices)),
+            progress=self.monitor.begin(stage, len(own)),
+            check=self.stop.check,
         )
-        return run_epoch(model, stop.watch(batches), self.data.labels, self.ids, settings)
+        result = run_epoch(model, batches, self.data.labels, self.ids, settings)
+        self.stop.check()
+        return _joined(self.processes.gather(result))
 
-    def finish(self, stop: StopRequest) -> ModelCard:
+    def _save(self, progress: Progress) -> None:
+        if self.processes.is_first:
+            self.training.learner.save(self.options.run, progress)
+        self.saved = time.monotonic()
+
+    def finish(self) -> ModelCard:
         """Fit operating point and calibration of the best model on the validation split."""
+        self.processes.gather(None)  # until the first process has written the model
         model, card = load_model(self.options.run, self.loop.device)
         views = self.plan.test_time_augmentation
-        result = self._validate(model, "choosing the operating point", views, stop)
-        labels = self.data.labels[result.indices]
-        temperature = fit_temperature(result.probabilities, labels)
-        point: dict[str, float | str] = {}
-        if len(card.classes) == 2:
-            positive = card.classes.index(card.positive_class)
-            is_positive = (labels == positive).astype(np.int64)
-            if 0 < is_positive.sum() < len(is_positive):
-                threshold = youden_threshold(is_positive, result.probabilities[:, positive])
-                chosen_by = "Youden's index on the validation split"
-            else:
-                threshold, chosen_by = 0.5, "default: the validation split lacks a class"
-            point = {"threshold": threshold, "chosen_by": chosen_by}
-        card = replace(
-            card,
-            operating_point=point,
-            calibration={"temperature": temperature, "fitted_on": "valid"},
-        )
-        save_model(self.options.run, model, card, BEST)
+        result = self._validate(model, "choosing the operating point", views)
+        card = with_decisions(card, result.probabilities, self.data.labels[result.indices])
+        if self.processes.is_first:
+            source = self.data.splits["valid"].source
+            table = describe(source, result.indices.tolist(), result.probabilities, card)
+            table.write(self.options.run / VALIDATION_TABLE)
+            save_model(self.options.run, model, card, BEST)
         return card
+
+
+def _joined(results: list[EpochResult]) -> EpochResult:
+    """The results of all processes as one, in the order of the tiles."""
+    if len(results) == 1:
+        return results[0]
+    indices = np.concatenate([result.indices for result in results])
+    order = np.argsort(indices, kind="stable")
+    counts = np.array([len(result.indices) for result in results], np.float64)
+    losses = np.array([result.loss if len(result.indices) else 0.0 for result in results])
+    probabilities = np.concatenate([result.probabilities for result in results])
+    loss = float((losses * counts).sum() / counts.sum()) if counts.sum() else float("nan")
+    return EpochResult(indices[order], probabilities[order], loss)
 
 
 def macro_auroc(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:

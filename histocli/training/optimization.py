@@ -1,12 +1,16 @@
-"""AdamW with a warm-up and a cosine, two rates, and clipped gradients."""
+"""Any of timm's optimisers with a warm-up and a decay, rates by layer, and clipped gradients."""
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-GRADIENT_LIMIT = 1.0
+from histocli.errors import SettingsError
+
+# One-cycle begins at this share of the peak.
+ONE_CYCLE_START = 1 / 25
 
 
 @dataclass(frozen=True)
@@ -16,9 +20,14 @@ class OptimizationPlan:
     Attributes:
         learning_rate: Peak of the backbone.
         head_learning_rate: Peak of the layers that start from random weights.
-        weight_decay: Of AdamW; biases and norms have none.
+        weight_decay: Biases and norms have none.
         warmup_fraction: Share of the steps in which the rate rises.
         steps: In all epochs.
+        optimizer: timm's name of it.
+        schedule: ``cosine``, ``one-cycle`` or ``constant``.
+        layer_decay: Factor of the rate from one layer of the backbone to the one before it.
+        gradient_clip: Largest norm of the gradient; 0 for no limit.
+        accumulate: Batches whose gradients are averaged for one step.
     """
 
     learning_rate: float
@@ -26,10 +35,15 @@ class OptimizationPlan:
     weight_decay: float
     warmup_fraction: float
     steps: int
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    layer_decay: float = 1.0
+    gradient_clip: float = 1.0
+    accumulate: int = 1
 
 
 class Optimization:
-    """Optimiser, schedule and gradient scaler behind one ``step``."""
+    """Optimiser, schedule and gradient scaler behind one ``learn``."""
 
     def __init__(
         self,
@@ -39,35 +53,48 @@ class Optimization:
         *,
         scale: bool,
     ) -> None:
+        self.plan = plan
         self.parameters = [p for p in network.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(_parameter_groups(network, new_layers, plan))
+        self.optimizer = _make_optimizer(_parameter_groups(network, new_layers, plan), plan)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: rate_factor(step, plan.steps, plan.warmup_fraction)
+            self.optimizer, lambda step: rate_factor(step, plan)
         )
         self.scaler = torch.amp.GradScaler(enabled=scale)
+        # Batches whose gradients wait for a step.
+        self.waiting = 0
 
     @property
     def learning_rate(self) -> float:
-        """The backbone's rate at this step."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        """The rate of the backbone's last layer at this step."""
+        return self.plan.learning_rate * rate_factor(self.steps_done, self.plan)
 
     @property
     def steps_done(self) -> int:
         """Steps taken so far."""
         return int(self.schedule.last_epoch)
 
-    def step(self, loss: Tensor) -> None:
-        """Learn from one loss."""
-        self.optimizer.zero_grad()
-        self.scaler.scale(loss).backward()
+    def learn(self, loss: Tensor) -> bool:
+        """Learn from the loss of one batch; True if that completed a step."""
+        self.scaler.scale(loss / self.plan.accumulate).backward()
+        self.waiting += 1
+        if self.waiting < self.plan.accumulate:
+            return False
         self.scaler.unscale_(self.optimizer)
-        nn.utils.clip_grad_norm_(self.parameters, GRADIENT_LIMIT)
+        if self.plan.gradient_clip:
+            nn.utils.clip_grad_norm_(self.parameters, self.plan.gradient_clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()
+        self.forget()
+        return True
+
+    def forget(self) -> None:
+        """Drop the gradients of batches that no step will complete."""
+        self.optimizer.zero_grad()
+        self.waiting = 0
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """Moments of the optimiser, by position and name."""
+        """What the optimiser remembers, by position and name."""
         state = self.optimizer.state_dict()["state"]
         return {
             f"optimizer.{position}.{name}": torch.as_tensor(value)
@@ -94,28 +121,76 @@ class Optimization:
             self.scaler.load_state_dict({**self.scaler.state_dict(), "scale": scale})
 
 
-def rate_factor(step: int, steps: int, warmup_fraction: float) -> float:
-    """Share of the peak rate at a step: a line up, half a cosine down."""
-    warmup = int(steps * warmup_fraction)
+def rate_factor(step: int, plan: OptimizationPlan) -> float:
+    """Share of the peak rate at a step.
+
+    ``cosine``: a line up, half a cosine down. ``one-cycle``: half a cosine up, half a cosine down.
+    ``constant``: a line up.
+    """
+    warmup = int(plan.steps * plan.warmup_fraction)
     if step < warmup:
+        if plan.schedule == "one-cycle":
+            risen = 0.5 * (1 - math.cos(math.pi * (step + 1) / warmup))
+            return ONE_CYCLE_START + (1 - ONE_CYCLE_START) * risen
         return (step + 1) / warmup
-    remaining = max(1, steps - warmup)
+    if plan.schedule == "constant":
+        return 1.0
+    remaining = max(1, plan.steps - warmup)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / remaining)))
+
+
+def _make_optimizer(
+    groups: list[dict[str, object]], plan: OptimizationPlan
+) -> torch.optim.Optimizer:
+    from timm.optim import (
+        create_optimizer_v2,
+        list_optimizers,
+    )  # heavy: only when a model is trained
+
+    if plan.optimizer not in list_optimizers():
+        raise SettingsError(
+            f"unknown optimizer {plan.optimizer!r}; one of {', '.join(list_optimizers())}"
+        )
+    optimizer: torch.optim.Optimizer = create_optimizer_v2(
+        groups, plan.optimizer, lr=plan.learning_rate, weight_decay=plan.weight_decay
+    )
+    return optimizer
 
 
 def _parameter_groups(
     network: nn.Module, new_layers: tuple[str, ...], plan: OptimizationPlan
 ) -> list[dict[str, object]]:
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    """Parameters with the same rate and decay; new layers have a rate of their own."""
+    depths = _depths(network) if plan.layer_decay < 1 else {}
+    deepest = max(depths.values(), default=0)
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            new = any(part in f".{name}" for part in new_layers)
-            groups.setdefault((new, parameter.ndim > 1), []).append(parameter)
+        if not parameter.requires_grad:
+            continue
+        if any(part in f".{name}" for part in new_layers):
+            rate = plan.head_learning_rate
+        else:
+            rate = plan.learning_rate * plan.layer_decay ** (deepest - depths.get(name, deepest))
+        groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
     return [
         {
             "params": parameters,
-            "lr": plan.head_learning_rate if new else plan.learning_rate,
+            "lr": rate,
             "weight_decay": plan.weight_decay if decays else 0.0,
         }
-        for (new, decays), parameters in sorted(groups.items(), key=lambda item: item[0])
+        for (rate, decays), parameters in sorted(groups.items(), key=lambda item: item[0])
     ]
+
+
+def _depths(network: nn.Module) -> dict[str, int]:
+    """Layer of each parameter as timm counts them, 0 nearest to the pixels."""
+    from timm.models import group_parameters
+
+    prefix, backbone = "", network
+    if not hasattr(network, "group_matcher") and hasattr(network, "backbone"):
+        prefix, backbone = "backbone.", network.get_submodule("backbone")
+    if not hasattr(backbone, "group_matcher"):
+        return {}
+    matcher: Any = backbone.group_matcher
+    layers = group_parameters(backbone, matcher(coarse=False), reverse=True)
+    return {f"{prefix}{name}": int(depth) for name, depth in layers.items()}

@@ -5,42 +5,44 @@ from pathlib import Path
 
 from histocli.data.opening import AS_IT_IS, SourceOptions
 
-# Passes over the data unless the user states them: enough to show this many tiles, within the limits.
-# On 6,000 tiles of PatchCamelyon three passes are enough; a small set needs more.
-TILES_TO_SHOW = 18_000
-FEWEST_EPOCHS, MOST_EPOCHS = 3, 40
-
 
 @dataclass(frozen=True)
 class TrainingPlan:
     """The options of `histo train` that change its result; ``settings.py`` documents each."""
 
+    recipe: str
     arch: str
     weights: str
     stain: str
     stain_convention: str
     stain_augmentation: float
     input_size_px: int | None
+    initial_size_px: int | None
     epochs: int | None
     batch_size: int
+    accumulate: int
+    optimizer: str
     learning_rate: float
     head_learning_rate: float
+    layer_decay: float
     weight_decay: float
+    schedule: str
     warmup_fraction: float
+    gradient_clip: float
+    ema_decay: float
     label_smoothing: float
+    focal_gamma: float
     class_weights: str
+    sampling: str
     color_jitter: float
+    rand_augment: int
+    mixup: float
+    cutmix: float
     patience: int
     precision: str
+    compile: bool
     test_time_augmentation: str
     positive_class: str | None
-
-    def epochs_for(self, training_tiles: int) -> int:
-        """The stated number of epochs, or the default for so many tiles."""
-        if self.epochs is not None:
-            return self.epochs
-        wanted = -(-TILES_TO_SHOW // max(1, training_tiles))
-        return min(MOST_EPOCHS, max(FEWEST_EPOCHS, wanted))
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class RunOptions:
         opening: How the data set is opened.
         qc: Table of `histo qc` whose rejects are left out; it changes the result, and the run's inputs
             name it.
+        checkpoint_minutes: Between two states that are saved within an epoch.
     """
 
     run: Path
@@ -69,3 +72,4 @@ class RunOptions:
     cache_folder: Path | None = None
     opening: SourceOptions = AS_IT_IS
     qc: Path | None = None
+    checkpoint_minutes: float = 10.0

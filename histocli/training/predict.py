@@ -16,7 +16,8 @@ from histocli.models.checkpoint import BEST
 from histocli.models.classifier import ModelCard, TileClassifier
 from histocli.predictions import Predictions
 from histocli.training.device_batches import on_device
-from histocli.training.epoch import NO_LABEL, EpochResult, LoopSettings, run_epoch
+from histocli.training.epoch import EpochResult, LoopSettings, run_epoch
+from histocli.training.loss import NO_LABEL
 
 BATCHES_A_CHUNK = 8
 

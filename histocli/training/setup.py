@@ -13,6 +13,7 @@ from histocli.models.classifier import ModelCard, StainChoice, TileClassifier
 from histocli.models.preprocessing import PreprocessingConstants
 from histocli.training.dataset import TrainingData
 from histocli.training.plan import TrainingPlan
+from histocli.training.recipes import final_size
 
 
 def positive_class(classes: tuple[str, ...], wanted: str | None) -> str:
@@ -47,7 +48,7 @@ def make_model(
         architecture=plan.arch,
         classes=data.classes,
         positive_class=positive_class(data.classes, plan.positive_class),
-        preprocessing=PreprocessingConstants.of(architecture, plan.input_size_px),
+        preprocessing=PreprocessingConstants.of(architecture, final_size(plan, architecture)),
         stain=StainChoice(plan.stain, plan.stain_convention),
         test_time_augmentation=plan.test_time_augmentation,
         trained_on_normalized=normalized,

@@ -12,11 +12,14 @@ from histocli.atomic_files import write_csv, write_json
 from histocli.errors import InputError
 from histocli.models.checkpoint import load_tensors, save_tensors
 from histocli.models.classifier import TileClassifier
+from histocli.training.averaging import WeightAverage
+from histocli.training.learning import EpochTotals
 from histocli.training.optimization import Optimization
 
 LAST = "last"
 HISTORY_COLUMNS = (
     "epoch",
+    "input_size_px",
     "learning_rate",
     "train_loss",
     "valid_loss",
@@ -32,11 +35,13 @@ class Progress:
 
     Attributes:
         epochs_done: Whole epochs.
-        steps_done: Optimiser steps.
+        steps_done: Optimiser steps, of the epoch under way too.
         best_epoch: Counted from 1; 0 before the first.
         best_score: Validation AUROC of that epoch, or minus the loss where AUROC is undefined.
         history: One row of ``history.csv`` per epoch.
         loss_scale: Of the gradient scaler.
+        weights: Where training started from.
+        epoch: How far the epoch under way has come.
     """
 
     epochs_done: int = 0
@@ -45,21 +50,58 @@ class Progress:
     best_score: float | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     loss_scale: float = 65536.0
+    weights: str = ""
+    epoch: EpochTotals = field(default_factory=EpochTotals)
 
 
-def save_state(
-    run: Path, model: TileClassifier, optimization: Optimization, progress: Progress
-) -> None:
-    """Write the state after an epoch: one file, so it is whole or the one before; JSON is its copy."""
-    tensors: dict[str, Tensor] = {f"model.{k}": v for k, v in model.state_dict().items()}
-    tensors |= optimization.state_tensors()
-    content = asdict(progress)
-    save_tensors(run / f"{LAST}.safetensors", tensors, {"progress": json.dumps(content)})
-    write_json(run / f"{LAST}.json", content)
+@dataclass(frozen=True)
+class Learner:
+    """What changes while a network learns: the parts of a checkpoint.
+
+    Attributes:
+        model: Takes the steps.
+        optimization: Of its weights.
+        average: Of its weights over the steps; None without.
+    """
+
+    model: TileClassifier
+    optimization: Optimization
+    average: WeightAverage | None
+
+    @property
+    def best(self) -> TileClassifier:
+        """What is validated and kept: the average where there is one."""
+        return self.model if self.average is None else self.average.model
+
+    def took_a_step(self) -> None:
+        """Average the weights that a step has left."""
+        if self.average is not None:
+            self.average.update(self.model, self.optimization.steps_done)
+
+    def save(self, run: Path, progress: Progress) -> None:
+        """Write the state: one file, so it is whole or the one before; JSON is its copy."""
+        progress.steps_done = self.optimization.steps_done
+        progress.loss_scale = self.optimization.scaler.get_scale()
+        tensors: dict[str, Tensor] = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= self.optimization.state_tensors()
+        if self.average is not None:
+            tensors |= self.average.state_tensors()
+        content = asdict(progress)
+        save_tensors(run / f"{LAST}.safetensors", tensors, {"progress": json.dumps(content)})
+        write_json(run / f"{LAST}.json", content)
+
+    def restore(self, progress: Progress, tensors: dict[str, Tensor]) -> None:
+        """Continue from a loaded state."""
+        own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        self.model.load_state_dict(own)
+        moments = {k: v for k, v in tensors.items() if k.startswith("optimizer.")}
+        self.optimization.load_state(moments, progress.steps_done, progress.loss_scale)
+        if self.average is not None:
+            self.average.load_state(tensors)
 
 
 def load_state(run: Path) -> tuple[Progress, dict[str, Tensor]] | None:
-    """Read the state, None before the first epoch has ended.
+    """Read the state, None before there is any.
 
     Raises:
         InputError: If it is damaged.
@@ -71,23 +113,11 @@ def load_state(run: Path) -> tuple[Progress, dict[str, Tensor]] | None:
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
     try:
-        return Progress(**json.loads(metadata["progress"])), tensors
+        content = json.loads(metadata["progress"])
+        epoch = EpochTotals(**content.pop("epoch"))
+        return Progress(**content, epoch=epoch), tensors
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error!r}); train again with --overwrite") from error
-
-
-def restore(
-    model: TileClassifier,
-    optimization: Optimization,
-    progress: Progress,
-    tensors: dict[str, Tensor],
-) -> None:
-    """Put a loaded state into model and optimiser."""
-    model.load_state_dict(
-        {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    )
-    moments = {k: v for k, v in tensors.items() if k.startswith("optimizer.")}
-    optimization.load_state(moments, progress.steps_done, progress.loss_scale)
 
 
 def write_history(run: Path, progress: Progress) -> Path:

@@ -5,14 +5,18 @@ from collections.abc import Iterable, Iterator
 from types import FrameType, TracebackType
 from typing import Self, TypeVar
 
-from histocli.errors import StoppedError
+from histocli.errors import InterruptedRunError, StoppedError
 
 Item = TypeVar("Item")
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
+NAMES = ("SIGTERM", "SIGUSR1", "SIGINT")
+SIGNALS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 
 
 class StopRequest:
-    """Turns SIGTERM and SIGUSR1 into ``StoppedError`` at the next ``check``."""
+    """Turns SIGTERM, SIGUSR1 and the first Ctrl-C into an error at the next ``check``.
+
+    A second Ctrl-C interrupts at once.
+    """
 
     def __init__(self) -> None:
         self.received: str | None = None
@@ -34,6 +38,8 @@ class StopRequest:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
+        if number == signal.SIGINT and self.received:
+            raise KeyboardInterrupt
         self.received = signal.Signals(number).name
 
     def check(self) -> None:
@@ -41,7 +47,10 @@ class StopRequest:
 
         Raises:
             StoppedError: Naming the signal.
+            InterruptedRunError: On Ctrl-C.
         """
+        if self.received == "SIGINT":
+            raise InterruptedRunError("interrupted")
         if self.received:
             raise StoppedError(f"stopped by {self.received}")
 

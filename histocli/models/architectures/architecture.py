@@ -22,6 +22,7 @@ class Architecture:
         std: Likewise.
         head: Prefix of the names of the layers that classify; ImageNet weights have their own.
         added: Prefixes or parts of names of layers that timm's model does not have.
+        fixed_input_size: True if the network takes tiles of ``input_size_px`` only.
         backbone: Attribute of the network that timm's weights load into; the network itself if empty.
     """
 
@@ -34,3 +35,4 @@ class Architecture:
     head: str
     added: str = ""
     backbone: str = ""
+    fixed_input_size: bool = False

@@ -34,6 +34,7 @@ def timm_architecture(name: str) -> Architecture:
         input_size_px=int(config.input_size[-1]),
         mean=_triple(config.mean),
         std=_triple(config.std),
+        fixed_input_size=bool(config.fixed_input_size),
         head=config.classifier if isinstance(config.classifier, str) else config.classifier[0],
     )
 

@@ -1,0 +1,117 @@
+"""The processes of one training: one, or several that `torchrun` started."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+from torch import distributed
+
+from histocli.errors import SettingsError
+
+Item = TypeVar("Item")
+# A process that died is noticed after this long at the latest; torchrun notices within a second.
+TIMEOUT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Which process this is, and of how many; what they decide together.
+
+    Attributes:
+        rank: Counted from 0; the first one writes and speaks.
+        count: Of all.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes and speaks."""
+        return self.rank == 0
+
+    def check_batch_size(self, batch_size: int) -> None:
+        """Refuse a batch that cannot be divided.
+
+        Raises:
+            SettingsError: Naming sizes that can.
+        """
+        if batch_size % self.count:
+            below = batch_size // self.count * self.count
+            raise SettingsError(
+                f"--batch-size {batch_size} cannot be divided among {self.count} processes; choose "
+                f"{below + self.count}" + (f" or {below}" if below else "")
+            )
+
+    def share_of_order(self, order: Sequence[int], batch_size: int) -> list[int]:
+        """This process's part of each batch; together the processes see the batches of one."""
+        own = batch_size // self.count
+        first = self.rank * own
+        starts = range(first, len(order), batch_size)
+        return [index for start in starts for index in order[start : start + own]]
+
+    def share(self, indices: Sequence[int]) -> list[int]:
+        """This process's part of tiles to predict: no tile twice, none left out."""
+        return list(indices[self.rank :: self.count])
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is so in any process."""
+        if self.count == 1:
+            return flag
+        value = torch.tensor(int(flag))
+        distributed.all_reduce(value, distributed.ReduceOp.MAX)
+        return bool(value.item())
+
+    def gather(self, item: Item) -> list[Item]:
+        """What each process has, in the order of their ranks."""
+        if self.count == 1:
+            return [item]
+        items: list[Any] = [None] * self.count
+        distributed.all_gather_object(items, item)
+        return items
+
+    def of_first(self, item: Item) -> Item:
+        """What the first process has."""
+        return self.gather(item)[0]
+
+    def in_step(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Pass items on until any process has no more: a step needs all of them."""
+        iterator = iter(items)
+        while True:
+            item = next(iterator, None)
+            if self.any(item is None) or item is None:
+                return
+            yield item
+
+
+ALONE = Processes()
+
+
+@contextmanager
+def joined(device: str) -> Iterator[tuple[Processes, str]]:
+    """Join the processes that `torchrun` started; alone without it.
+
+    Args:
+        device: As typed; each process of a machine gets a GPU of its own.
+
+    Yields:
+        The processes, and this one's device.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield ALONE, device
+        return
+    on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+    if on_gpu:
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
+    backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
+    distributed.init_process_group(backend, timeout=TIMEOUT)
+    try:
+        yield Processes(distributed.get_rank(), count), device
+    finally:
+        distributed.destroy_process_group()

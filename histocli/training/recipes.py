@@ -1,0 +1,81 @@
+"""How much is spent on a training: three recipes, every part of which is an option too."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from histocli.models.architectures import Architecture
+from histocli.training.plan import TrainingPlan
+
+# The strides of the networks divide a side by this.
+GRID_PX = 32
+FEWEST_EPOCHS, MOST_EPOCHS = 3, 60
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a recipe decides where the user does not.
+
+    Attributes:
+        tiles_to_show: In all epochs together; a small set is passed over more often.
+        scale: Of the side that the architecture asks for.
+        initial_scale: Of the side of the first epoch, which is small and quick; it grows to ``scale``.
+    """
+
+    tiles_to_show: int
+    scale: float
+    initial_scale: float
+
+
+# 6,000 tiles on two cores: about 5, 20 and 60 minutes; figures in benchmarks/ablation.py.
+RECIPES: Mapping[str, Recipe] = {
+    "fast": Recipe(tiles_to_show=18_000, scale=0.8, initial_scale=0.8),
+    "standard": Recipe(tiles_to_show=48_000, scale=1.0, initial_scale=0.8),
+    "best": Recipe(tiles_to_show=120_000, scale=1.2, initial_scale=0.8),
+}
+
+
+def epochs_for(plan: TrainingPlan, training_tiles: int) -> int:
+    """The stated number of epochs, or the recipe's for so many tiles."""
+    if plan.epochs is not None:
+        return plan.epochs
+    wanted = -(-RECIPES[plan.recipe].tiles_to_show // max(1, training_tiles))
+    return min(MOST_EPOCHS, max(FEWEST_EPOCHS, wanted))
+
+
+def final_size(plan: TrainingPlan, architecture: Architecture) -> int:
+    """Side that the finished model resizes tiles to."""
+    if plan.input_size_px is not None:
+        return plan.input_size_px
+    return _scaled(architecture, RECIPES[plan.recipe].scale)
+
+
+def size_in_epoch(plan: TrainingPlan, architecture: Architecture, epoch: int, epochs: int) -> int:
+    """Side in one epoch: from the first side in even steps to the final one, which the last third has.
+
+    Args:
+        plan: The plan.
+        architecture: Whose side is scaled.
+        epoch: Counted from 1.
+        epochs: In all.
+    """
+    last = final_size(plan, architecture)
+    first = plan.initial_size_px
+    if first is None:
+        stated = plan.input_size_px is not None
+        first = last if stated else _scaled(architecture, RECIPES[plan.recipe].initial_scale)
+    first = min(first, last)
+    if architecture.fixed_input_size or first == last:
+        return last
+    growing = max(1, round(epochs * 2 / 3))
+    grown = min(1.0, (epoch - 1) / growing)
+    return min(last, first + _on_grid((last - first) * grown))
+
+
+def _scaled(architecture: Architecture, scale: float) -> int:
+    if architecture.fixed_input_size:
+        return architecture.input_size_px
+    return max(GRID_PX, _on_grid(architecture.input_size_px * scale))
+
+
+def _on_grid(side: float) -> int:
+    return round(side / GRID_PX) * GRID_PX

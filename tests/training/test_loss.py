@@ -1,0 +1,37 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from histocli.training.loss import NO_LABEL, LossPlan, classification_loss
+
+LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3], [-3.0, 4.0, 0.0], [1.0, 1.0, 1.0]])
+TARGETS = torch.tensor([0, 2, 1, NO_LABEL])
+WEIGHTS = torch.tensor([1.0, 2.0, 0.5])
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_a_focus_that_is_next_to_nothing_is_cross_entropy(weights: torch.Tensor | None) -> None:
+    plain = classification_loss(LOGITS, TARGETS, LossPlan(weights))
+    expected = functional.cross_entropy(LOGITS[:3], TARGETS[:3], weight=weights)
+    torch.testing.assert_close(plain, expected)
+    torch.testing.assert_close(
+        classification_loss(LOGITS, TARGETS, LossPlan(weights, focal_gamma=1e-9)), expected
+    )
+
+
+def test_focal_loss_is_its_formula() -> None:
+    probabilities = LOGITS[:3].double().softmax(1)
+    right = probabilities[torch.arange(3), TARGETS[:3]]
+    expected = (-((1 - right) ** 2) * right.log()).mean()
+    found = classification_loss(LOGITS.double(), TARGETS, LossPlan(focal_gamma=2.0))
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 1.5])
+def test_shares_of_one_class_are_its_index(gamma: float) -> None:
+    plan = LossPlan(None, 0.1, gamma)
+    shares = functional.one_hot(TARGETS[:3], 3).float()
+    torch.testing.assert_close(
+        classification_loss(LOGITS[:3], shares, plan),
+        classification_loss(LOGITS[:3], TARGETS[:3], plan),
+    )

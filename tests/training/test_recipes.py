@@ -1,0 +1,39 @@
+from dataclasses import replace
+
+import pytest
+
+from histocli.models.architectures import find_architecture
+from histocli.training.recipes import RECIPES, epochs_for, final_size, size_in_epoch
+from tests.training.conftest import PLAN
+
+
+def test_a_recipe_shows_its_tiles_within_limits() -> None:
+    plan = replace(PLAN, epochs=None)
+    assert epochs_for(plan, 6000) == RECIPES["standard"].tiles_to_show // 6000
+    assert epochs_for(plan, 10) == 60
+    assert epochs_for(plan, 10**6) == 3
+    assert epochs_for(replace(plan, epochs=2), 10) == 2
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_sizes_grow_to_the_final_one_on_the_grid(recipe: str) -> None:
+    plan = replace(PLAN, recipe=recipe, input_size_px=None)
+    architecture = find_architecture("efficientnet")
+    last = final_size(plan, architecture)
+    sizes = [size_in_epoch(plan, architecture, epoch, 9) for epoch in range(1, 10)]
+    assert sizes == sorted(sizes)
+    assert sizes[-3:] == [last] * 3
+    assert all(size % 32 == 0 for size in sizes)
+    assert sizes[0] <= last
+    assert size_in_epoch(plan, architecture, 1, 1) <= last
+
+
+def test_a_stated_size_is_kept_and_a_fixed_one_is_the_networks() -> None:
+    architecture = find_architecture("efficientnet")
+    plan = replace(PLAN, input_size_px=96)
+    assert {size_in_epoch(plan, architecture, epoch, 5) for epoch in range(1, 6)} == {96}
+    growing = replace(plan, initial_size_px=64)
+    assert [size_in_epoch(growing, architecture, epoch, 3) for epoch in (1, 2, 3)] == [64, 64, 96]
+    fixed = find_architecture("vit_tiny_patch16_224")
+    free = replace(PLAN, recipe="fast", input_size_px=None)
+    assert final_size(free, fixed) == size_in_epoch(free, fixed, 1, 5) == 224
