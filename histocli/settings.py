@@ -242,6 +242,10 @@ class TrainSettings(DeviceSection):
     weights: str = Field(
         "auto", description="ImageNet transfer: auto, none, or a weight file (.safetensors, .pth)."
     )
+    transfer: Literal["fine-tune", "frozen"] = Field(
+        "fine-tune",
+        description="Train the whole network, or (minutes) its last layer on fixed features.",
+    )
     stain: StainName = Field(
         "none", description="Stain normalization inside the model; saved in the checkpoint."
     )
@@ -369,8 +373,9 @@ class TrainSettings(DeviceSection):
     compile: bool = Field(
         False, description="Compile the network first: minutes that pay on a GPU."
     )
-    test_time_augmentation: Literal["none", "d4"] = Field(
-        "d4", description="Average the eight turns and flips of a tile when predicting."
+    test_time_augmentation: Literal["none", "d4"] | None = Field(
+        None,
+        description="Average a tile's eight turns and flips when predicting; d4 if not frozen.",
     )
     positive_class: str | None = Field(
         None, description="The class called positive; the last of two by name if not set."

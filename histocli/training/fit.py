@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from histocli.training.dataset import TrainingData
 from histocli.training.epoch import EpochResult, LoopSettings, run_epoch
 from histocli.training.feeds import Feed, open_feeds
 from histocli.training.finish import with_decisions
+from histocli.training.frozen import train_frozen
 from histocli.training.learning import EpochTotals, Learning
 from histocli.training.monitor import Monitor
 from histocli.training.network import Training, make_training
@@ -90,6 +92,8 @@ def fit(
         fitting = _Fitting(
             data, plan, options, monitor, training, card, skipped, feeds, stop, processes
         )
+        if plan.transfer == "frozen" and not progress.epochs_done:
+            fitting.learn_head(progress)
         while not fitting.is_finished(progress):
             fitting.one_epoch(progress)
         card = fitting.finish()
@@ -124,8 +128,25 @@ class _Fitting:
 
     def is_finished(self, progress: Progress) -> bool:
         """All epochs done, or too many without a better score."""
+        if self.plan.transfer == "frozen":
+            return progress.epochs_done > 0
         waited = progress.epochs_done - progress.best_epoch
         return progress.epochs_done >= self.training.epochs or waited >= self.plan.patience
+
+    def learn_head(self, progress: Progress) -> None:
+        """Fit the last layer on features of the frozen backbone; that is the one epoch there is."""
+        row = train_frozen(
+            self.data,
+            self.training,
+            self.options,
+            self.feeds,
+            self.monitor,
+            self.skipped,
+            self.stop,
+            batch_size=2 * self.plan.batch_size,
+            balanced=self.plan.class_weights == "balanced",
+        )
+        self._keep(progress, row, self.training.learner.model)
 
     def one_epoch(self, progress: Progress) -> None:
         """Train, validate, save; when stopped, save after the last step."""
@@ -150,14 +171,19 @@ class _Fitting:
             "images_per_second": totals.tiles * self.processes.count / max(totals.seconds, 1e-9),
             "seconds": totals.seconds,
         }
+        self._keep(progress, row, self.training.learner.best)
+
+    def _keep(self, progress: Progress, row: dict[str, Any], model: TileClassifier) -> None:
+        """Write what an epoch ended with, and the model if it is the best so far."""
         # A split without both classes has no AUROC: then the loss decides.
-        comparable = -validated.loss if math.isnan(score) else score
+        score = row["valid_auroc"]
+        comparable = -row["valid_loss"] if math.isnan(score) else score
         progress.history.append(row)
-        progress.epochs_done, progress.epoch = number, EpochTotals()
+        progress.epochs_done, progress.epoch = row["epoch"], EpochTotals()
         if progress.best_score is None or comparable > progress.best_score:
-            progress.best_score, progress.best_epoch = comparable, number
+            progress.best_score, progress.best_epoch = comparable, row["epoch"]
             if self.processes.is_first:
-                save_model(self.options.run, self.training.learner.best, self.card)
+                save_model(self.options.run, model, self.card)
         if self.processes.is_first:
             write_history(self.options.run, progress)
         self._save(progress)
@@ -245,7 +271,7 @@ class _Fitting:
         """Fit operating point and calibration of the best model on the validation split."""
         self.processes.gather(None)  # until the first process has written the model
         model, card = load_model(self.options.run, self.loop.device)
-        views = self.plan.test_time_augmentation
+        views = card.test_time_augmentation
         result = self._validate(model, "choosing the operating point", views)
         card = with_decisions(card, result.probabilities, self.data.labels[result.indices])
         if self.processes.is_first:

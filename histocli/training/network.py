@@ -75,6 +75,10 @@ def make_training(
         SettingsError: If the plan asks for what does not exist.
     """
     processes.check_batch_size(plan.batch_size)
+    if plan.transfer == "frozen" and processes.count > 1:
+        raise SettingsError(
+            "--transfer frozen takes minutes in one process; start it without torchrun"
+        )
     if plan.rand_augment > MOST_OPERATIONS:
         raise SettingsError(f"--rand-augment {plan.rand_augment}: at most {MOST_OPERATIONS}")
     # One seed for the weights that start at random, before anything else draws.

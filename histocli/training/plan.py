@@ -13,6 +13,7 @@ class TrainingPlan:
     recipe: str
     arch: str
     weights: str
+    transfer: str
     stain: str
     stain_convention: str
     stain_augmentation: float
@@ -41,7 +42,7 @@ class TrainingPlan:
     patience: int
     precision: str
     compile: bool
-    test_time_augmentation: str
+    test_time_augmentation: str | None
     positive_class: str | None
 
 

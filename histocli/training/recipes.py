@@ -71,6 +71,13 @@ def size_in_epoch(plan: TrainingPlan, architecture: Architecture, epoch: int, ep
     return min(last, first + _on_grid((last - first) * grown))
 
 
+def views_for(plan: TrainingPlan) -> str:
+    """Orientations that are averaged when predicting: eight, or one where speed was asked for."""
+    if plan.test_time_augmentation is not None:
+        return plan.test_time_augmentation
+    return "none" if plan.transfer == "frozen" else "d4"
+
+
 def _scaled(architecture: Architecture, scale: float) -> int:
     if architecture.fixed_input_size:
         return architecture.input_size_px

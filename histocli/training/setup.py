@@ -13,7 +13,7 @@ from histocli.models.classifier import ModelCard, StainChoice, TileClassifier
 from histocli.models.preprocessing import PreprocessingConstants
 from histocli.training.dataset import TrainingData
 from histocli.training.plan import TrainingPlan
-from histocli.training.recipes import final_size
+from histocli.training.recipes import final_size, views_for
 
 
 def positive_class(classes: tuple[str, ...], wanted: str | None) -> str:
@@ -50,7 +50,7 @@ def make_model(
         positive_class=positive_class(data.classes, plan.positive_class),
         preprocessing=PreprocessingConstants.of(architecture, final_size(plan, architecture)),
         stain=StainChoice(plan.stain, plan.stain_convention),
-        test_time_augmentation=plan.test_time_augmentation,
+        test_time_augmentation=views_for(plan),
         trained_on_normalized=normalized,
     )
     model = TileClassifier(card)

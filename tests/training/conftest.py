@@ -15,6 +15,7 @@ PLAN = TrainingPlan(
     recipe="standard",
     arch="test_efficientnet",
     weights="none",
+    transfer="fine-tune",
     stain="none",
     stain_convention="torchstain",
     stain_augmentation=0.0,

@@ -146,6 +146,28 @@ def test_the_state_saved_within_an_epoch_is_enough_after_a_kill(train: Train) ->
         assert (run / name).read_bytes() == (undisturbed / name).read_bytes(), name
 
 
+@pytest.mark.parametrize("arch", ["test_resnet", "efficientnet", "test_vit"])
+def test_the_head_of_a_frozen_backbone_is_the_logistic_regression_of_its_features(
+    train: Train, tmp_path: Path, arch: str
+) -> None:
+    plan: dict[str, Any] = {"transfer": "frozen", "arch": arch, "input_size_px": None}
+    plan |= {"test_time_augmentation": None, "recipe": "fast"}
+    options = {"cache_folder": tmp_path / "cache"}
+    first, again = SilentMonitor(), SilentMonitor()
+    run = train("first", first, options=options, **plan).run
+    assert len(list((tmp_path / "cache").glob("features-*.npz"))) == 2
+    other = train("again", again, options=options, **plan).run
+    assert len([line for line in again.said if "read from" in line]) == 2
+    name = "best_model.safetensors"
+    assert (run / name).read_bytes() == (other / name).read_bytes()
+    # What was fitted on the features is what the whole model says.
+    row = (run / "history.csv").read_text().splitlines()[1].split(",")
+    table = Predictions.read(run / "validation.csv")
+    labels = np.array([table.classes.index(label) for label in table.labels])
+    assert float(row[5]) == pytest.approx(macro_auroc(table.probabilities, labels), abs=1e-3)
+    assert load_model(run)[1].test_time_augmentation == "none"
+
+
 def test_resuming_refuses_another_option_and_an_ended_run(train: Train) -> None:
     with pytest.raises(StoppedError):
         train("x", SilentMonitor(lambda _: os.kill(os.getpid(), signal.SIGTERM)))

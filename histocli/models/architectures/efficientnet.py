@@ -48,6 +48,15 @@ class HistologyEfficientNet(nn.Module):
         self.backbone: nn.Module = timm.create_model(TIMM_NAME, num_classes=0, global_pool="")
         self.head = EvidenceHead(FEATURES, classes)
 
+    def pooled_features(self, tiles: Tensor) -> Tensor:
+        """What the votes are cast on, averaged over the tile: ``(N, F)``."""
+        features: Tensor = self.backbone(tiles)
+        return features.mean(dim=(2, 3))
+
+    def get_classifier(self) -> nn.Module:
+        """The layer that votes, as timm's networks name theirs."""
+        return self.head.classifier
+
     def forward(self, tiles: Tensor) -> Tensor:
         """Logits of standardised tiles."""
         logits: Tensor = self.head(self.backbone(tiles))

@@ -1,0 +1,64 @@
+"""Features of a frozen backbone, computed once for each tile and kept."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from histocli.atomic_files import atomic_path
+from histocli.models.classifier import TileClassifier
+from histocli.models.linear_head import pooled_features
+from histocli.training.device_batches import DeviceBatch
+
+
+def features_key(model: TileClassifier, source_sha256: str, *facts: object) -> str:
+    """Name of the features of some tiles: bound to their content, the backbone's weights and its input."""
+    digest = hashlib.sha256(source_sha256.encode())
+    digest.update(repr((facts, model.standardization.constants)).encode())
+    for name, tensor in model.network.state_dict().items():
+        # What classifies is not part of the features, and a new run's is random.
+        if not name.startswith(("head.", "fc.", "classifier.")):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:32]
+
+
+def compute_features(
+    model: TileClassifier,
+    batches: Iterable[DeviceBatch],
+    *,
+    already_normalized: bool,
+    advance: Callable[[int], None],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Indices of the tiles, and the features of each, shape ``(N, F)``."""
+    model.eval()
+    indices: list[NDArray[np.int64]] = []
+    features: list[NDArray[np.float32]] = []
+    for batch in batches:
+        with torch.inference_mode():
+            prepared = model.prepare(batch.pixels, already_normalized=already_normalized)
+            standardized = model.standardization(prepared)
+            inputs = standardized.contiguous(memory_format=torch.channels_last)
+            features.append(pooled_features(model.network, inputs).float().cpu().numpy())
+        indices.append(batch.indices)
+        advance(len(batch.indices))
+    return np.concatenate(indices), np.concatenate(features)
+
+
+def read_features(path: Path) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
+    """Read what ``write_features`` wrote; None where there is nothing whole."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return stored["indices"], stored["features"]
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+
+
+def write_features(path: Path, indices: NDArray[np.int64], features: NDArray[np.float32]) -> None:
+    """Keep features for the next run."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, indices=indices, features=features)

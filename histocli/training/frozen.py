@@ -1,0 +1,108 @@
+"""Train the last layer alone, on features of a backbone that stays as it is."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from histocli.data.disk_cache import default_cache_folder
+from histocli.data.loading import SkippedTile
+from histocli.data.tiles import Split, content_hash
+from histocli.errors import SettingsError
+from histocli.models.linear_head import last_layer, set_last_layer
+from histocli.training.dataset import TrainingData
+from histocli.training.features import (
+    compute_features,
+    features_key,
+    read_features,
+    write_features,
+)
+from histocli.training.feeds import Feed
+from histocli.training.linear_probe import LinearProbe, fit_linear_probe
+from histocli.training.monitor import Monitor
+from histocli.training.network import Training
+from histocli.training.plan import RunOptions
+from histocli.training.stopping import StopRequest
+
+Features = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+
+def train_frozen(
+    data: TrainingData,
+    training: Training,
+    options: RunOptions,
+    feeds: Mapping[Split, Feed],
+    monitor: Monitor,
+    skipped: list[SkippedTile],
+    stop: StopRequest,
+    *,
+    batch_size: int,
+    balanced: bool,
+) -> dict[str, Any]:
+    """Fit the last layer of ``training``'s model; the row of ``history.csv``.
+
+    The features of a split are kept in the cache, named by the tiles' content and the backbone's weights:
+    another head on the same features takes seconds.
+
+    Raises:
+        SettingsError: If the network has no last layer to fit.
+    """
+    started = time.monotonic()
+    model = training.learner.model
+    last_layer(model.network)
+    by_split: dict[str, Features] = {}
+    for split in ("train", "valid"):
+        own = data.splits[split]
+        tiles = content_hash(own.source, own.indices)
+        key = features_key(model, tiles, training.card.stain, own.already_normalized)
+        folder = options.cache_folder or default_cache_folder()
+        path = folder / f"features-{key}.npz"
+        found = read_features(path)
+        if found is None:
+            advance = monitor.begin(f"features of {split}", len(own.indices))
+            batches = stop.watch(feeds[split](own.indices, batch_size, skipped))
+            found = compute_features(
+                model, batches, already_normalized=own.already_normalized, advance=advance
+            )
+            write_features(path, *found)
+            monitor.say(f"features of {split}: kept in {path}")
+        else:
+            monitor.say(f"features of {split}: read from {path}")
+        by_split[split] = found
+    labels, valid_labels = (data.labels[by_split[split][0]] for split in ("train", "valid"))
+    features, valid_features = by_split["train"][1], by_split["valid"][1]
+    if not np.isfinite(features).all():
+        raise SettingsError(
+            "the backbone gives features that are no numbers; choose other --weights"
+        )
+    probe = fit_linear_probe(
+        features,
+        labels,
+        valid_features,
+        valid_labels,
+        classes=len(data.classes),
+        balanced=balanced,
+    )
+    monitor.say(f"head: C = {probe.strength:g} of logistic regression, chosen on validation")
+    weight, bias = (torch.from_numpy(values).float() for values in (probe.weight, probe.bias))
+    set_last_layer(model.network, weight, bias)
+    seconds = time.monotonic() - started
+    return {
+        "epoch": 1,
+        "input_size_px": model.standardization.constants.input_size_px,
+        "learning_rate": 0.0,
+        "train_loss": _loss(probe, features, labels),
+        "valid_loss": _loss(probe, valid_features, valid_labels),
+        "valid_auroc": probe.score,
+        "images_per_second": (len(features) + len(valid_features)) / seconds,
+        "seconds": seconds,
+    }
+
+
+def _loss(probe: LinearProbe, features: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    logarithms = log_softmax(probe.logits(features), axis=1)
+    return -float(logarithms[np.arange(len(labels)), labels].mean())

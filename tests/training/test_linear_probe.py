@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
+
+from histocli.training.linear_probe import fit_linear_probe
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_it_is_scikit_learns_regression_on_standardized_features(classes: int) -> None:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, classes, 300)
+    features = (generator.normal(size=(300, 8)) + labels[:, None] * 0.5) * 7 + 3
+    features = features.astype(np.float32)
+    train, valid = slice(0, 200), slice(200, 300)
+    probe = fit_linear_probe(
+        features[train], labels[train], features[valid], labels[valid], classes=classes
+    )
+    scaler = StandardScaler().fit(features[train])
+    peer = LogisticRegression(C=probe.strength, max_iter=500)
+    peer.fit(scaler.transform(features[train]), labels[train])
+    logits = probe.logits(features[valid])
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = peer.predict_proba(scaler.transform(features[valid]))
+    np.testing.assert_allclose(probabilities, expected, atol=1e-4)
+    if classes == 2:
+        assert probe.score == pytest.approx(roc_auc_score(labels[valid], probabilities[:, 1]))
