@@ -134,8 +134,8 @@ class NormalizeSettings(WritingSection):
     image: Literal["normalized", "hematoxylin", "eosin"] = Field(
         "normalized", description="What to write: the normalized tile, or one stain alone."
     )
-    to: Literal["folder", "npz", "zip"] = Field(
-        "folder", description="Files in a folder, or one packed file (npz is the fastest)."
+    to: Literal["folder", "npz", "zip", "h5"] = Field(
+        "folder", description="Files in a folder, or packed (npz is the fastest)."
     )
     context: str = Field(
         "tile",
@@ -362,6 +362,12 @@ class TrainSettings(DeviceSection):
     )
     cutmix: float = Field(
         0.0, ge=0, description="Exchange boxes; Beta's parameter.", json_schema_extra=AUGMENTING
+    )
+    folds: int = Field(
+        1, ge=1, description="Cross-validate: a model for each fold, and their mean as one run."
+    )
+    repeats: int = Field(
+        1, ge=1, description="Train again with so many seeds; their mean is one run."
     )
     patience: int = Field(
         5, ge=1, description="Stop after so many epochs without a better validation AUROC."

@@ -52,6 +52,7 @@ def train(
     """
     from histocli.report.figures import training_history_figure
     from histocli.training.api import TrainRequest, run_training
+    from histocli.training.cross_validation import cross_validate
     from histocli.training.plan import RunOptions, TrainingPlan
 
     # One of the processes that torchrun started speaks for all.
@@ -81,6 +82,12 @@ def train(
         dry_run=settings.dry_run,
         find_data=lambda named: data_or_default(named, DATA, terminal),
     )
+    if settings.folds > 1 or settings.repeats > 1:
+        with TerminalMonitor(terminal) as monitor:
+            facts = cross_validate(request, monitor, settings.folds, settings.repeats)
+        if first:
+            _print_cross_validation(facts, terminal)
+        return
     with TerminalMonitor(terminal) as monitor:
         outcome = run_training(request, monitor)
     if outcome.progress is None:
@@ -96,6 +103,21 @@ def train(
         {**outcome.facts, "figure": figure},
         make_table("Training", ["", ""], rows),
         f"wrote {outcome.run}; next: histo evaluate",
+    )
+
+
+def _print_cross_validation(facts: dict[str, Any], terminal: Terminal) -> None:
+    if "members" not in facts:
+        _print_plan(facts, terminal)
+        return
+    rows = [[member["run"], f"{member['valid_auroc']:.4f}"] for member in facts["members"]]
+    spread = "" if facts["valid_auroc_sd"] is None else f" ± {facts['valid_auroc_sd']:.4f}"
+    rows.append(["mean ± standard deviation", f"{facts['valid_auroc_mean']:.4f}{spread}"])
+    rows.append(["all tiles, each out of its fold", f"{facts['out_of_fold_auroc']:.4f}"])
+    terminal.result(
+        facts,
+        make_table("Cross-validation", ["", "validation AUROC"], rows),
+        f"wrote {facts['run']}; its model is the mean of all; next: histo evaluate {facts['run']}",
     )
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from histocli.atomic_files import atomic_path, write_json
 from histocli.errors import InputError
 from histocli.models.classifier import ModelCard, TileClassifier
+from histocli.models.ensemble import EnsembleClassifier
 
 BEST = "best_model"
 
@@ -84,6 +85,12 @@ def load_model(run: Path, device: torch.device | str = "cpu") -> tuple[TileClass
         InputError: If the run has no whole model.
     """
     card = load_card(run)
+    if card.members:
+        if any(Path(name).name != name for name in card.members):
+            raise InputError(f"{run}: its members must be folders inside it; train again")
+        members = [load_model(run / name, device) for name in card.members]
+        ensemble = EnsembleClassifier([model for model, _ in members], [own for _, own in members])
+        return ensemble.eval(), card
     model = TileClassifier(card)
     try:
         model.load_state_dict(load_tensors(run / f"{BEST}.safetensors"))

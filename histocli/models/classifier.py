@@ -44,6 +44,7 @@ class ModelCard:
         calibration: ``temperature``; empty where none was fitted.
         test_time_augmentation: What the two above were fitted with: ``none`` or ``d4``.
         trained_on_normalized: True if the tiles of training had been normalised by other means.
+        members: Run folders, in this one, of the models whose mean this is; empty for a single model.
         weights: Where training started from.
         parameters: Number of weights.
     """
@@ -57,6 +58,7 @@ class ModelCard:
     calibration: Mapping[str, Any] = field(default_factory=dict)
     test_time_augmentation: str = "none"
     trained_on_normalized: bool = False
+    members: tuple[str, ...] = ()
     weights: str = "none"
     parameters: int = 0
 
@@ -69,6 +71,7 @@ class ModelCard:
         """Read back what ``to_json`` made."""
         converted = {
             "classes": tuple(content["classes"]),
+            "members": tuple(content.get("members", ())),
             "preprocessing": PreprocessingConstants.from_json(content["preprocessing"]),
             "stain": StainChoice(**content["stain"]),
         }

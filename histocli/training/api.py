@@ -1,7 +1,8 @@
 """One whole training run: open the data, begin or find the run, fit, record."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from histocli.training.allocation import keep_freed_memory
 from histocli.training.dataset import TrainingData, open_training_data
 from histocli.training.devices import find_device
 from histocli.training.fit import fit
+from histocli.training.folds import Fold, divided
 from histocli.training.monitor import Monitor
 from histocli.training.not_a_number import NotANumberError, save_batch
 from histocli.training.plan import RunOptions, TrainingPlan
@@ -38,6 +40,7 @@ class TrainRequest:
         overwrite: Replace a run of that name.
         dry_run: Only say what would be done.
         find_data: Gives the data set's path from the named one.
+        fold: Of a cross-validation, which divides the tiles anew.
     """
 
     data: Path | None
@@ -50,6 +53,7 @@ class TrainRequest:
     overwrite: bool
     dry_run: bool
     find_data: Callable[[Path | None], Path]
+    fold: Fold | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> Train
     device = find_device(request.device)
     stain = StainChoice(plan.stain, plan.stain_convention)
     data = open_training_data(path, options.seed, stain, monitor.say, options.opening, options.qc)
+    if request.fold is not None:
+        data = divided(data, request.fold, monitor.say)
     _report_data(data, monitor)
     epochs = epochs_for(plan, len(data.splits["train"].indices))
     facts = {"run": str(run), "arch": plan.arch, "stain": plan.stain, "epochs": epochs}
@@ -86,27 +92,14 @@ def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> Train
         return TrainOutcome(run, {**facts, "device": str(device), "tiles": data.counts()}, None)
     monitor.say(f"run: {run}; {plan.arch}, stain {plan.stain}, {epochs} epochs, on {device}")
     record = record_of(plan, data, options.seed, device.type)
+    if request.fold is not None:
+        record.inputs["fold"] = asdict(request.fold)
     if processes.is_first:
         record = begin_run(run, record, data, overwrite=request.overwrite)
     processes.gather(None)  # until the folder is there
     started = time.monotonic()
-    try:
+    with _recorded(record, run, monitor, processes):
         result = fit(data, plan, replace(options, run=run), device, monitor, processes)
-    except (StoppedError, InterruptedRunError) as error:
-        _stopped(record, run, processes)
-        raise type(error)(f"{error}; {_how_to_continue(run)}") from None
-    except KeyboardInterrupt:
-        _stopped(record, run, processes)
-        raise InterruptedRunError(f"interrupted; {_how_to_continue(run)}") from None
-    except HistoError as error:
-        if isinstance(error, NotANumberError):
-            monitor.say(f"wrote {save_batch(error, run)}")
-        # Without a step done there is nothing to continue, and the name should stay free.
-        if load_state(run) is not None:
-            _stopped(record, run, processes)
-        elif processes.is_first:
-            discard_run(run)
-        raise
     best = result.progress.history[result.progress.best_epoch - 1]
     seconds = round(time.monotonic() - started, 1)
     if processes.is_first:
@@ -131,6 +124,30 @@ def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> Train
         "seconds": seconds,
     }
     return TrainOutcome(run, facts, result.progress)
+
+
+@contextmanager
+def _recorded(
+    record: RunRecord, run: Path, monitor: Monitor, processes: Processes
+) -> Iterator[None]:
+    """Write down how a training ended that did not end well, and say how it continues."""
+    try:
+        yield
+    except (StoppedError, InterruptedRunError) as error:
+        _stopped(record, run, processes)
+        raise type(error)(f"{error}; {_how_to_continue(run)}") from None
+    except KeyboardInterrupt:
+        _stopped(record, run, processes)
+        raise InterruptedRunError(f"interrupted; {_how_to_continue(run)}") from None
+    except HistoError as error:
+        if isinstance(error, NotANumberError):
+            monitor.say(f"wrote {save_batch(error, run)}")
+        # Without a step done there is nothing to continue, and the name should stay free.
+        if load_state(run) is not None:
+            _stopped(record, run, processes)
+        elif processes.is_first:
+            discard_run(run)
+        raise
 
 
 def _what_to_do(request: TrainRequest) -> tuple[TrainingPlan, RunOptions, Path, Path]:

@@ -1,0 +1,151 @@
+"""Cross-validation: one run for each fold, each tile predicted by the model that has not seen it."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from histocli.atomic_files import write_csv, write_json
+from histocli.errors import SettingsError
+from histocli.metrics.definitions.auroc import auroc
+from histocli.models.checkpoint import BEST, load_card
+from histocli.models.classifier import ModelCard
+from histocli.predictions import Predictions
+from histocli.run_record import RunRecord
+from histocli.training.api import TrainRequest, run_training
+from histocli.training.finish import with_decisions
+from histocli.training.fit import VALIDATION_TABLE, macro_auroc
+from histocli.training.folds import Fold
+from histocli.training.monitor import Monitor
+from histocli.training.run import SPLITS_NAME, run_name
+
+OUT_OF_FOLD_TABLE = "out_of_fold.csv"
+SUMMARY = "cross_validation.json"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a cross-validation."""
+
+    name: str
+    fold: Fold | None
+    seed: int
+
+
+def members_of(folds: int, repeats: int, seed: int) -> list[Member]:
+    """The runs of ``folds`` folds, divided and trained anew with each of ``repeats`` seeds."""
+    found = []
+    for repeat in range(repeats):
+        for number in range(1, folds + 1):
+            name = f"fold-{number}" if folds > 1 else "model"
+            name += f"-seed-{seed + repeat}" if repeats > 1 else ""
+            fold = Fold(number, folds, seed + repeat) if folds > 1 else None
+            found.append(Member(name, fold, seed + repeat))
+    return found
+
+
+def cross_validate(
+    request: TrainRequest, monitor: Monitor, folds: int, repeats: int
+) -> dict[str, Any]:
+    """Train every member, those that are done excepted, and sum up; the facts for the user.
+
+    The folder is a run itself: its model is the mean of the members, its operating point and calibration
+    are chosen on the tiles as the members predicted them that have not seen them.
+
+    Raises:
+        HistoError: As training does; run again to continue.
+    """
+    if request.name is None and not request.dry_run:
+        name = run_name(None, f"{request.plan.arch}-{folds}-folds")
+        request = replace(request, name=name)
+    parent = request.options.run / (request.name or "cross-validation")
+    members = members_of(folds, repeats, request.options.seed)
+    facts: list[dict[str, Any]] = []
+    for member in members:
+        monitor.say(f"{member.name}: {len(facts) + 1} of {len(members)}")
+        record = RunRecord.read_if_present(parent / member.name)
+        if record is not None and record.state == "done" and not request.overwrite:
+            monitor.say(f"{parent / member.name} has ended already")
+            continue
+        options = replace(request.options, run=parent, seed=member.seed)
+        part = replace(request, name=member.name, options=options, fold=member.fold, resume=False)
+        facts.append(run_training(part, monitor).facts)
+    if request.dry_run:
+        return {**facts[0], "folds": folds, "repeats": repeats, "runs": len(members)}
+    return _sum_up(parent, members, folds, repeats)
+
+
+def _sum_up(parent: Path, members: Sequence[Member], folds: int, repeats: int) -> dict[str, Any]:
+    runs = [parent / member.name for member in members]
+    cards = [load_card(run) for run in runs]
+    tables = [Predictions.read(run / VALIDATION_TABLE) for run in runs]
+    scores = [macro_auroc(t.probabilities, t.label_indices) for t in tables]
+    card = replace(cards[0], members=tuple(member.name for member in members))
+    joined = _mean_by_tile(tables, card)
+    card = with_decisions(card, joined.probabilities, joined.label_indices)
+    joined.write(parent / OUT_OF_FOLD_TABLE)
+    # The table of an ordinary run has this name; here too it holds what the decisions were chosen on.
+    joined.write(parent / VALIDATION_TABLE)
+    write_json(parent / f"{BEST}.json", card.to_json())
+    labels = joined.label_indices
+    summary: dict[str, Any] = {
+        "folds": folds,
+        "repeats": repeats,
+        "members": [
+            {"run": member.name, "seed": member.seed, "valid_auroc": score}
+            for member, score in zip(members, scores, strict=True)
+        ],
+        "valid_auroc_mean": float(np.mean(scores)),
+        "valid_auroc_sd": float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
+        "out_of_fold_auroc": macro_auroc(joined.probabilities, labels),
+        "out_of_fold_auroc_per_class": {
+            name: float(auroc(labels == k, joined.probabilities[:, k]))
+            for k, name in enumerate(joined.classes)
+        },
+        "out_of_fold_tiles": len(joined.tiles),
+    }
+    write_json(parent / SUMMARY, summary)
+    _write_record(parent, runs[0], summary)
+    return {"run": str(parent), **summary}
+
+
+def _write_record(parent: Path, first: Path, summary: dict[str, Any]) -> None:
+    """The record and the splits of the ensemble: those of a member, with valid tiles trained on."""
+    record = RunRecord.read(first)
+    record.inputs.pop("fold", None)
+    with (first / SPLITS_NAME).open(newline="") as file:
+        header, *rows = list(csv.reader(file))
+    pooled = [[*row[:-1], "train" if row[-1] == "valid" else row[-1]] for row in rows]
+    write_csv(parent / SPLITS_NAME, header, pooled)
+    record.finish(
+        parent,
+        cross_validation=summary,
+        best_valid_auroc=summary["out_of_fold_auroc"],
+    )
+
+
+def _mean_by_tile(tables: Sequence[Predictions], card: ModelCard) -> Predictions:
+    """The tables as one; a tile that several repeats predicted has their mean."""
+    if any(list(table.classes) != list(card.classes) for table in tables):
+        raise SettingsError(
+            "the folds have different classes; train all of them again with --overwrite"
+        )
+    rows: dict[str, list[np.ndarray[Any, np.dtype[np.float64]]]] = {}
+    known: dict[str, tuple[str | None, str | None]] = {}
+    for table in tables:
+        for position, tile in enumerate(table.tiles):
+            rows.setdefault(tile, []).append(table.probabilities[position])
+            known[tile] = (table.labels[position], table.groups[position])
+    tiles = sorted(rows)
+    probabilities = np.array([np.mean(rows[tile], axis=0) for tile in tiles])
+    return Predictions(
+        tiles=tiles,
+        classes=card.classes,
+        probabilities=probabilities,
+        predicted=[card.classes[k] for k in probabilities.argmax(axis=1)],
+        labels=[known[tile][0] for tile in tiles],
+        groups=[known[tile][1] for tile in tiles],
+    )
