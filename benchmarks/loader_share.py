@@ -57,7 +57,7 @@ class Quiet:
         del stage, tiles
         return lambda _: None
 
-    def epoch(self, row: dict[str, float]) -> None:
+    def epoch(self, row: dict[str, float], epochs: int) -> None:
         """Nothing."""
 
 

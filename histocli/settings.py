@@ -25,6 +25,7 @@ RECIPE: JsonDict = {"panel": "Recipe"}
 AUGMENTING: JsonDict = {"panel": "Augmentation"}
 # Options of how a source is read stand in a panel of their own.
 READING: JsonDict = {"panel": "How SOURCE is read"}
+ANALYSES: JsonDict = {"panel": "Further analyses"}
 JUDGING: JsonDict = {"panel": "Where a tile fails"}
 SCALING: JsonDict = {"panel": "Scale out"}
 
@@ -276,7 +277,7 @@ class TrainSettings(DeviceSection):
     )
     batch_size: int = Field(32, ge=2, description="Tiles per batch.", json_schema_extra=RECIPE)
     accumulate: int = Field(
-        1, ge=1, description="Batches averaged for one step.", json_schema_extra=RECIPE
+        1, ge=1, description="Parts of a batch, where memory is short.", json_schema_extra=RECIPE
     )
     optimizer: str = Field(
         "adamw", description="Any optimiser of timm by name.", json_schema_extra=RECIPE
@@ -386,6 +387,14 @@ class TrainSettings(DeviceSection):
     positive_class: str | None = Field(
         None, description="The class called positive; the last of two by name if not set."
     )
+    operating_point: str = Field(
+        "youden",
+        description="Threshold of two classes: youden, sensitivity=0.95, specificity=0.9, cost=5:1 "
+        "(missed to false alarm), prevalence, threshold=0.5.",
+    )
+    calibration: Literal["temperature", "platt", "isotonic", "none"] = Field(
+        "temperature", description="How probabilities are calibrated on the validation split."
+    )
     qc: Path | None = Field(
         None, description="A qc.csv: its rejects are left out of training and validation."
     )
@@ -433,6 +442,44 @@ class EvaluateSettings(DeviceSection):
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
     bootstrap_samples: int = Field(1000, ge=100, description="Replicates of the bootstrap.")
+    at: str | None = Field(
+        None,
+        description="Further thresholds, chosen on validation: sensitivity=0.95,cost=5:1, as in train.",
+        json_schema_extra=ANALYSES,
+    )
+    prevalence: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Also give PPV, NPV and net benefit at this share of positives.",
+        json_schema_extra=ANALYSES,
+    )
+    by: str | None = Field(
+        None,
+        description="Subgroups by columns of the table, or stain-look, tissue, qc; commas between.",
+        json_schema_extra=ANALYSES,
+    )
+    qc: Path | None = Field(
+        None, description="The qc.csv of --by qc.", json_schema_extra=ANALYSES
+    )
+    aggregate: str | None = Field(
+        None,
+        description="Score slides or patients, too: mean, max, noisy-or, top-k; commas between.",
+        json_schema_extra=ANALYSES,
+    )
+    stress: bool = Field(
+        False,
+        description="Predict disturbed tiles: stain, blur, JPEG, brightness, noise, rotation.",
+        json_schema_extra=ANALYSES,
+    )
+    stress_tiles: int = Field(
+        500, ge=2, description="Tiles of --stress at most.", json_schema_extra=ANALYSES
+    )
+    sanity: bool = Field(
+        False,
+        description="Also a color-only baseline, twins in other splits, a sheet of doubtful labels.",
+        json_schema_extra=ANALYSES,
+    )
     strict: bool = Field(False, description="Exit 4 if any tile had to be skipped.")
 
 

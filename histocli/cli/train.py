@@ -1,6 +1,7 @@
 """`histo train`."""
 
 import os
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,21 +15,48 @@ from histocli.cli.sources import source_options
 from histocli.settings import TrainSettings
 
 
+EPOCH_HEADER = (
+    "  epoch  size     loss    valid   AUROC  images/s  minutes  min left memory GB"
+)
+
+
 class TerminalMonitor(Stages):
     """Shows a training run in the terminal."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__(terminal)
+        self.has_header = False
 
     def say(self, message: str) -> None:
         """A line for the user."""
         self.terminal.say(message)
 
-    def epoch(self, row: dict[str, float]) -> None:
-        """Say how an epoch ended."""
+    def epoch(self, row: dict[str, float], epochs: int) -> None:
+        """Say how an epoch ended, as a row of a table that grows."""
         self.close()
+        if not self.has_header:
+            self.terminal.say(EPOCH_HEADER)
+            self.has_header = True
+        left = (epochs - row["epoch"]) * row["seconds"] / 60
         self.terminal.say(
-            f"epoch {row['epoch']:.0f}: loss {row['train_loss']:.4f}, validation loss "
-            f"{row['valid_loss']:.4f}, AUROC {row['valid_auroc']:.4f}, "
-            f"{row['images_per_second']:.0f} images/s, {row['seconds']:.0f} s"
+            f"{row['epoch']:>3.0f}/{epochs:<3} {row['input_size_px']:>5.0f} {row['train_loss']:>8.4f} "
+            f"{row['valid_loss']:>8.4f} {row['valid_auroc']:>7.4f} {row['images_per_second']:>9.0f} "
+            f"{row['seconds'] / 60:>8.1f} {left:>9.1f} {largest_memory_gb():>9.1f}"
         )
+
+
+def largest_memory_gb() -> float:
+    """The most memory that this process has held: of the GPU where it uses one."""
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated() / 1e9
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return float("nan")
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest / (1e9 if sys.platform == "darwin" else 1e6)
 
 
 @with_settings("train")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from histocli.data.loading import SkippedTile, check_skipped, write_skipped
 from histocli.data.tiles import Blocked, Split
-from histocli.errors import InterruptedRunError, StoppedError
+from histocli.errors import HistoError, InterruptedRunError, StoppedError
 from histocli.metrics.definitions.auroc import auroc
 from histocli.models.checkpoint import BEST, load_model, save_model
 from histocli.models.classifier import ModelCard, TileClassifier
@@ -151,7 +151,7 @@ class _Fitting:
     def one_epoch(self, progress: Progress) -> None:
         """Train, validate, save; when stopped, save after the last step."""
         try:
-            size = self._train(progress)
+            size = self._train_within_memory(progress)
             number = progress.epochs_done + 1
             stage = f"epoch {number}: validating"
             validated = self._validate(self.training.learner.best, stage, "none")
@@ -187,7 +187,30 @@ class _Fitting:
         if self.processes.is_first:
             write_history(self.options.run, progress)
         self._save(progress)
-        self.monitor.epoch(row)
+        self.monitor.epoch(row, self.training.epochs)
+
+    def _train_within_memory(self, progress: Progress) -> int:
+        """Train an epoch; where the device's memory is too small, go on with batches in more parts."""
+        optimization = self.training.learner.optimization
+        while True:
+            try:
+                return self._train(progress)
+            except torch.OutOfMemoryError as error:
+                parts = 2 * optimization.accumulate
+                own_size = self.plan.batch_size // self.processes.count
+                if own_size % parts or self.processes.count > 1:
+                    raise HistoError(
+                        f"out of memory on {self.loop.device} with {own_size // optimization.accumulate} "
+                        "tiles at a time; lower --batch-size or --input-size-px, or raise --accumulate"
+                    ) from error
+                # The step that failed changed no weight: it is done again, as are its first parts.
+                optimization.forget()
+                progress.epoch.batches = progress.epoch.batches // optimization.accumulate * parts
+                optimization.accumulate = parts
+                torch.cuda.empty_cache()
+                self.monitor.say(
+                    f"warning: out of memory: batches of {own_size} are learned from in {parts} parts"
+                )
 
     def _train(self, progress: Progress) -> int:
         """Learn from the batches of an epoch that are not yet learned from; the side of its tiles."""
@@ -200,7 +223,8 @@ class _Fitting:
             split.indices, self.options.seed, epoch, batch_size, blocks, self.training.chances
         )
         order = self.processes.share_of_order(whole, batch_size)
-        own_size = batch_size // self.processes.count
+        optimization = self.training.learner.optimization
+        own_size = batch_size // self.processes.count // optimization.accumulate
         stage = f"epoch {epoch} of {self.training.epochs}: training"
         advance = self.monitor.begin(stage, len(order))
         if totals.tiles:
@@ -217,8 +241,7 @@ class _Fitting:
                 self._save(progress)
 
         def check() -> None:
-            optimization = self.training.learner.optimization
-            # Between the batches of one step there is nothing that could be saved.
+            # Between the parts of a batch there is nothing that could be saved.
             if optimization.waiting == 0 and self.processes.any(self.stop.received is not None):
                 self.stop.check()
                 raise StoppedError("stopped with another process")
@@ -239,12 +262,12 @@ class _Fitting:
                 self.training.learning_plan,
                 epoch,
                 totals,
-                self.training.learner.optimization,
+                optimization,
                 self.training.classify,
                 stepped,
             ),
         )
-        self.training.learner.optimization.forget()
+        optimization.forget()
         return size
 
     def _validate(self, model: TileClassifier, stage: str, views: str) -> EpochResult:
@@ -273,7 +296,13 @@ class _Fitting:
         model, card = load_model(self.options.run, self.loop.device)
         views = card.test_time_augmentation
         result = self._validate(model, "choosing the operating point", views)
-        card = with_decisions(card, result.probabilities, self.data.labels[result.indices])
+        card = with_decisions(
+            card,
+            result.probabilities,
+            self.data.labels[result.indices],
+            self.plan.operating_point,
+            self.plan.calibration,
+        )
         if self.processes.is_first:
             source = self.data.splits["valid"].source
             table = describe(source, result.indices.tolist(), result.probabilities, card)

@@ -37,7 +37,7 @@ class EpochTotals:
     """How far an epoch has come; kept in a checkpoint.
 
     Attributes:
-        batches: Learned from.
+        batches: Learned from, or parts of batches.
         tiles: In them.
         loss_sum: Over these tiles.
         seconds: Spent.
@@ -100,7 +100,7 @@ class Learning:
         return mix(changed, targets, classes, numbers, mixup=plan.mixup, cutmix=plan.cutmix)
 
     def step(self, loss: Tensor, tiles: int) -> None:
-        """Learn from the loss of a batch."""
+        """Learn from the loss of a batch or a part of it."""
         completed = self.optimization.learn(loss)
         self.totals.batches += 1
         self.totals.tiles += tiles

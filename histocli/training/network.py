@@ -74,7 +74,7 @@ def make_training(
     Raises:
         SettingsError: If the plan asks for what does not exist.
     """
-    processes.check_batch_size(plan.batch_size)
+    processes.check_batch_size(plan.batch_size, plan.accumulate)
     if plan.transfer == "frozen" and processes.count > 1:
         raise SettingsError(
             "--transfer frozen takes minutes in one process; start it without torchrun"
@@ -101,7 +101,7 @@ def make_training(
         plan.head_learning_rate,
         plan.weight_decay,
         plan.warmup_fraction,
-        steps=epochs * max(1, batches // plan.accumulate),
+        steps=epochs * batches,
         optimizer=plan.optimizer,
         schedule=plan.schedule,
         layer_decay=plan.layer_decay,

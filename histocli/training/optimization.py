@@ -27,7 +27,7 @@ class OptimizationPlan:
         schedule: ``cosine``, ``one-cycle`` or ``constant``.
         layer_decay: Factor of the rate from one layer of the backbone to the one before it.
         gradient_clip: Largest norm of the gradient; 0 for no limit.
-        accumulate: Batches whose gradients are averaged for one step.
+        accumulate: Parts of a batch whose gradients are averaged for one step.
     """
 
     learning_rate: float
@@ -60,7 +60,8 @@ class Optimization:
             self.optimizer, lambda step: rate_factor(step, plan)
         )
         self.scaler = torch.amp.GradScaler(enabled=scale)
-        # Batches whose gradients wait for a step.
+        self.accumulate = plan.accumulate
+        # Parts of a batch whose gradients wait for a step.
         self.waiting = 0
 
     @property
@@ -74,10 +75,10 @@ class Optimization:
         return int(self.schedule.last_epoch)
 
     def learn(self, loss: Tensor) -> bool:
-        """Learn from the loss of one batch; True if that completed a step."""
-        self.scaler.scale(loss / self.plan.accumulate).backward()
+        """Learn from the loss of a batch or a part of it; True if that completed a step."""
+        self.scaler.scale(loss / self.accumulate).backward()
         self.waiting += 1
-        if self.waiting < self.plan.accumulate:
+        if self.waiting < self.accumulate:
             return False
         self.scaler.unscale_(self.optimizer)
         if self.plan.gradient_clip:
@@ -89,7 +90,7 @@ class Optimization:
         return True
 
     def forget(self) -> None:
-        """Drop the gradients of batches that no step will complete."""
+        """Drop the gradients of parts that no step will complete."""
         self.optimizer.zero_grad()
         self.waiting = 0
 

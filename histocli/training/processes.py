@@ -34,17 +34,18 @@ class Processes:
         """Whether this process writes and speaks."""
         return self.rank == 0
 
-    def check_batch_size(self, batch_size: int) -> None:
-        """Refuse a batch that cannot be divided.
+    def check_batch_size(self, batch_size: int, accumulate: int) -> None:
+        """Refuse a batch that cannot be divided among the processes, and in each into parts.
 
         Raises:
             SettingsError: Naming sizes that can.
         """
-        if batch_size % self.count:
-            below = batch_size // self.count * self.count
+        parts = self.count * accumulate
+        if batch_size % parts:
+            below = batch_size // parts * parts
             raise SettingsError(
-                f"--batch-size {batch_size} cannot be divided among {self.count} processes; choose "
-                f"{below + self.count}" + (f" or {below}" if below else "")
+                f"--batch-size {batch_size} cannot be divided among {self.count} processes in "
+                f"{accumulate} parts; choose {below + parts}" + (f" or {below}" if below else "")
             )
 
     def share_of_order(self, order: Sequence[int], batch_size: int) -> list[int]:

@@ -35,7 +35,9 @@ RECIPES: Mapping[str, Recipe] = {
 
 
 def epochs_for(plan: TrainingPlan, training_tiles: int) -> int:
-    """The stated number of epochs, or the recipe's for so many tiles."""
+    """The stated number of epochs, or the recipe's for so many tiles; one where only a head is fitted."""
+    if plan.transfer == "frozen":
+        return 1
     if plan.epochs is not None:
         return plan.epochs
     wanted = -(-RECIPES[plan.recipe].tiles_to_show // max(1, training_tiles))

@@ -46,6 +46,8 @@ PLAN = TrainingPlan(
     compile=False,
     test_time_augmentation="none",
     positive_class=None,
+    operating_point="youden",
+    calibration="temperature",
 )
 
 
@@ -67,7 +69,8 @@ class SilentMonitor:
         del tiles
         return advance
 
-    def epoch(self, row: dict[str, float]) -> None:
+    def epoch(self, row: dict[str, float], epochs: int) -> None:
+        del epochs
         self.said.append(f"epoch {row['epoch']}")
 
 

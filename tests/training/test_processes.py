@@ -68,4 +68,4 @@ def test_two_processes_learn_what_one_does(
 
 def test_a_batch_that_cannot_be_divided_is_refused() -> None:
     with pytest.raises(SettingsError, match="choose 33 or 30"):
-        Processes(0, 3).check_batch_size(32)
+        Processes(0, 3).check_batch_size(32, 1)

@@ -18,6 +18,7 @@ from histocli.errors import (
     StoppedError,
 )
 from histocli.models.checkpoint import load_model
+from histocli.models.classifier import TileClassifier
 from histocli.predictions import Predictions
 from histocli.preparation.normalize import normalize_tiles
 from histocli.preparation.setup import make_record
@@ -166,6 +167,32 @@ def test_the_head_of_a_frozen_backbone_is_the_logistic_regression_of_its_feature
     labels = np.array([table.classes.index(label) for label in table.labels])
     assert float(row[5]) == pytest.approx(macro_auroc(table.probabilities, labels), abs=1e-3)
     assert load_model(run)[1].test_time_augmentation == "none"
+
+
+def test_a_batch_that_does_not_fit_in_memory_is_learned_from_in_parts(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = train("parts", accumulate=2).run
+    classify = TileClassifier.classify
+
+    def small(self: TileClassifier, prepared: torch.Tensor) -> torch.Tensor:
+        if self.training and len(prepared) > 8:
+            raise torch.OutOfMemoryError("too large")
+        return classify(self, prepared)
+
+    monkeypatch.setattr(TileClassifier, "classify", small)
+    monitor = SilentMonitor()
+    run = train("short", monitor).run
+    assert any("batches of 16 are learned from in 2 parts" in line for line in monitor.said)
+    name = "best_model.safetensors"
+    assert (run / name).read_bytes() == (straight / name).read_bytes()
+    monkeypatch.setattr(TileClassifier, "classify", _no_memory)
+    with pytest.raises(HistoError, match=r"out of memory on cpu .* lower --batch-size"):
+        train("none")
+
+
+def _no_memory(self: TileClassifier, prepared: torch.Tensor) -> torch.Tensor:
+    raise torch.OutOfMemoryError(f"{self.classes}: {prepared.shape}")
 
 
 def test_resuming_refuses_another_option_and_an_ended_run(train: Train) -> None:
