@@ -1,12 +1,13 @@
 """Train and evaluate by the command line, with its defaults, and print a table of the test scores.
 
-    python benchmarks/accuracy.py DATA [--stain none macenko] [--arch efficientnet] [--seeds 0]
+    python benchmarks/accuracy.py DATA [--recipe standard fast frozen] [--seeds 0] [--by stain_look]
 
 DATA is any labelled data set that `histo train` reads; the README's figures come from 9,000 tiles of
 PatchCamelyon and 2,500 of LC25000. Writes benchmarks/results/accuracy-NAME.json.
 """
 
 import argparse
+import csv
 import json
 import os
 import platform
@@ -14,9 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from histocli.metrics.definitions.auroc import auroc
+from histocli.predictions import Predictions
 
 RESULTS = Path(__file__).parent / "results"
 SHOWN = ("auroc", "balanced_accuracy", "accuracy", "brier")
@@ -32,15 +39,29 @@ def histo(*arguments: str) -> dict[str, Any]:
     return facts
 
 
-def measure(data: Path, arch: str, stain: str, seed: int, runs: Path) -> dict[str, Any]:
+# What `histo train` is given for each recipe that can be measured.
+RECIPES: Mapping[str, Sequence[str]] = {
+    "standard": (),
+    "fast": ("--recipe", "fast"),
+    "best": ("--recipe", "best"),
+    "frozen": ("--transfer", "frozen"),
+    "macenko": ("--stain", "macenko"),
+}
+
+
+def measure(
+    data: Path, arch: str, recipe: str, seed: int, runs: Path, by: str | None
+) -> dict[str, Any]:
     """Train once; evaluate the validation and the test split."""
-    name = f"{arch}-{stain}-{seed}"
+    name = f"{arch}-{recipe}-{seed}"
     if not ended(runs / name):
-        options = ["--arch", arch, "--stain", stain, "--seed", str(seed), "--name", name]
-        histo("train", str(data), *options, "--runs", str(runs), "--offline")
+        options = ["--arch", arch, *RECIPES[recipe], "--seed", str(seed), "--name", name]
+        # A cache of its own: features are computed, not found.
+        cache = ["--cache-folder", str(runs / f"{name}-cache")]
+        histo("train", str(data), *options, *cache, "--runs", str(runs), "--offline")
     trained = json.loads((runs / name / "run.json").read_text())["results"]
     minutes = trained["seconds"] / 60
-    row: dict[str, Any] = {"arch": arch, "stain": stain, "seed": seed, "train_minutes": minutes}
+    row: dict[str, Any] = {"arch": arch, "recipe": recipe, "seed": seed, "train_minutes": minutes}
     row["epochs"] = trained["epochs"]
     for split in ("valid", "test"):
         started = time.monotonic()
@@ -51,7 +72,30 @@ def measure(data: Path, arch: str, stain: str, seed: int, runs: Path) -> dict[st
             for metric in SHOWN
         }
         row[f"{split}_tiles"] = facts["tiles"]
+        if by is not None:
+            row[f"{split}_by_{by}"] = scores_by(data, runs / name / "evaluation" / split, by)
     return row
+
+
+def scores_by(data: Path, evaluation: Path, column: str) -> dict[str, float]:
+    """AUROC in each part of the tiles that a column of the data set's table names."""
+    with (data / "labels.csv").open(newline="") as file:
+        parts = {row["path"]: row[column] for row in csv.DictReader(file)}
+    table = Predictions.read(evaluation / "predictions.csv")
+    labels = table.label_indices
+    own = np.array([parts[tile] for tile in table.tiles])
+    found = {}
+    for part in sorted(set(own.tolist())):
+        chosen = own == part
+        found[part] = float(
+            np.mean(
+                [
+                    auroc(labels[chosen] == k, table.probabilities[chosen, k])
+                    for k in range(len(table.classes))
+                ]
+            )
+        )
+    return found
 
 
 def ended(run: Path) -> bool:
@@ -72,7 +116,8 @@ def main() -> None:
     """Measure what was asked for, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--stain", nargs="+", default=["none"])
+    parser.add_argument("--recipe", nargs="+", choices=RECIPES, default=["standard"])
+    parser.add_argument("--by", help="column of labels.csv whose parts are scored apart")
     parser.add_argument("--arch", default="efficientnet")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--name", help="of the JSON file; the folder's name if not set")
@@ -83,9 +128,11 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         runs = arguments.runs or Path(folder)
-        for stain in arguments.stain:
-            for seed in arguments.seeds:
-                rows.append(measure(arguments.data, arguments.arch, stain, seed, runs))
+        for seed in arguments.seeds:
+            for recipe in arguments.recipe:
+                rows.append(
+                    measure(arguments.data, arguments.arch, recipe, seed, runs, arguments.by)
+                )
                 print(line(rows[-1]), flush=True)
     result = {
         "date": datetime.now(UTC).date().isoformat(),
@@ -102,13 +149,17 @@ def main() -> None:
 
 def line(row: dict[str, Any]) -> str:
     """One row of the table."""
-    cells = [row["arch"], f"stain {row['stain']}", f"seed {row['seed']}", f"{row['epochs']} epochs"]
+    cells = [row["arch"], row["recipe"], f"seed {row['seed']}", f"{row['epochs']} epochs"]
     cells.append(f"{row['train_minutes']:.1f} min")
     for split in ("valid", "test"):
         for metric in ("auroc", "balanced_accuracy"):
             found = row[split][metric]
             interval = f"({found['ci_low']:.3f} to {found['ci_high']:.3f})"
             cells.append(f"{split} {metric} {found['value']:.4f} {interval}")
+        parts: dict[str, float] = next(
+            (value for key, value in row.items() if key.startswith(f"{split}_by_")), {}
+        )
+        cells.extend(f"{part} {score:.4f}" for part, score in parts.items())
     return " | ".join(cells)
 
 

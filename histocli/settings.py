@@ -408,6 +408,9 @@ class TrainSettings(DeviceSection):
     checkpoint_minutes: float = Field(
         10.0, gt=0, description="Save the state so often within an epoch, too."
     )
+    tensorboard: bool = Field(
+        False, description="Write events for TensorBoard too (histocli[tensorboard])."
+    )
     name: str | None = Field(None, description="Run name; architecture and time if not set.")
     runs: Path = Field(Path("runs"), description="Folder of the runs.")
     resume: bool = Field(False, description="Continue the newest (or named) stopped run.")
@@ -491,7 +494,16 @@ class ExplainSettings(DeviceSection):
     )
     split: Literal["train", "valid", "test"] = Field("test", description="Split to explain.")
     runs: Path = Field(Path("runs"), description="Where to look for the newest run.")
-    method: Literal["gradcam"] = Field("gradcam", description="How maps are made.")
+    method: Literal[
+        "gradcam",
+        "gradcam++",
+        "hirescam",
+        "layercam",
+        "xgradcam",
+        "eigencam",
+        "integrated-gradients",
+        "occlusion",
+    ] = Field("gradcam", description="How maps are made.")
     layer: str | None = Field(
         None, description="Module to explain; the last one with a spatial grid if not set."
     )

@@ -102,6 +102,7 @@ def train(
             source_options(settings),
             settings.qc,
             settings.checkpoint_minutes,
+            settings.tensorboard,
         ),
         name=settings.name,
         device=settings.device,

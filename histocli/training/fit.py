@@ -33,6 +33,7 @@ from histocli.training.processes import ALONE, Processes
 from histocli.training.recipes import size_in_epoch
 from histocli.training.state import Progress, load_state, write_history
 from histocli.training.stopping import StopRequest
+from histocli.training.tensorboard import check_tensorboard, log_epoch
 
 VALIDATION_TABLE = "validation.csv"
 
@@ -64,6 +65,8 @@ def fit(
         InterruptedRunError: On Ctrl-C, likewise.
         HistoError: With advice, whatever else goes wrong.
     """
+    if options.tensorboard:
+        check_tensorboard()
     training = make_training(data, plan, options, device, processes)
     state = load_state(options.run)
     if state is None:
@@ -186,6 +189,8 @@ class _Fitting:
                 save_model(self.options.run, model, self.card)
         if self.processes.is_first:
             write_history(self.options.run, progress)
+            if self.options.tensorboard:
+                log_epoch(self.options.run, row)
         self._save(progress)
         self.monitor.epoch(row, self.training.epochs)
 

@@ -44,6 +44,8 @@ class TrainingPlan:
     compile: bool
     test_time_augmentation: str | None
     positive_class: str | None
+    operating_point: str
+    calibration: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class RunOptions:
         qc: Table of `histo qc` whose rejects are left out; it changes the result, and the run's inputs
             name it.
         checkpoint_minutes: Between two states that are saved within an epoch.
+        tensorboard: Write events for it too.
     """
 
     run: Path
@@ -74,3 +77,4 @@ class RunOptions:
     opening: SourceOptions = AS_IT_IS
     qc: Path | None = None
     checkpoint_minutes: float = 10.0
+    tensorboard: bool = False

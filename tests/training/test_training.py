@@ -195,6 +195,16 @@ def _no_memory(self: TileClassifier, prepared: torch.Tensor) -> torch.Tensor:
     raise torch.OutOfMemoryError(f"{self.classes}: {prepared.shape}")
 
 
+def test_tensorboard_gets_the_history(train: Train) -> None:
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = train(options={"tensorboard": True}).run
+    found = events.EventAccumulator(str(run / "tensorboard")).Reload()
+    scores = [event.value for event in found.Scalars("valid_auroc")]
+    rows = [line.split(",") for line in (run / "history.csv").read_text().splitlines()]
+    column = rows[0].index("valid_auroc")
+    assert scores == pytest.approx([float(row[column]) for row in rows[1:]])
+
+
 def test_resuming_refuses_another_option_and_an_ended_run(train: Train) -> None:
     with pytest.raises(StoppedError):
         train("x", SilentMonitor(lambda _: os.kill(os.getpid(), signal.SIGTERM)))

@@ -1,0 +1,244 @@
+"""Train on the same tiles for the same processor time: histo, timm's parts, and the loop people write.
+
+    python benchmarks/training_peers.py DATA [--recipe fast] [--seed 0]
+
+DATA has folders train, valid and test with a folder per class. histo trains first; the others get the
+processor seconds that its training took, in as many epochs as fit. All start from the same ImageNet weights
+of EfficientNet-Lite0, see tiles of the same side and use AdamW at the same rate under a cosine:
+
+* "timm": its data set, loader, transforms, loss and schedule as its train.py sets them up by default;
+* "plain": Pillow, torchstain (a tile that it fails on is left as it is), flips, cross-entropy.
+
+Scored on the test split with one orientation, and averaged over eight. Writes
+benchmarks/results/training_peers.json.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accuracy import RESULTS, histo, processor
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from histocli.metrics.definitions.auroc import auroc
+from histocli.models.architectures import find_architecture
+from histocli.models.weights import load_weights
+from histocli.predictions import Predictions
+from histocli.training.augmentation import d4_views
+
+NETWORK = "tf_efficientnet_lite0"
+BATCH_SIZE = 32
+RATE = 3e-4
+Batches = Iterator[tuple[Tensor, Tensor]]
+
+
+class Plain(torch.utils.data.Dataset[tuple[Tensor, int]]):
+    """Tiles as a first script reads them: Pillow, torchstain, a flip."""
+
+    def __init__(self, folder: Path, side: int, *, training: bool) -> None:
+        import torchstain
+
+        self.classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
+        self.files = [
+            (path, label)
+            for label, name in enumerate(self.classes)
+            for path in sorted((folder / name).iterdir())
+        ]
+        self.side, self.training = side, training
+        self.normalizer: Any = torchstain.normalizers.MacenkoNormalizer(backend="torch")
+        self.generator = torch.Generator().manual_seed(0)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        path, label = self.files[index]
+        tile = torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1).float()
+        try:
+            normalized = self.normalizer.normalize(tile, stains=False)[0].permute(2, 0, 1).float()
+        except Exception:  # noqa: BLE001 - torchstain raises anything on a tile without tissue
+            normalized = tile
+        unit = torch.nan_to_num(normalized).clamp(0, 255) / 255
+        if self.training:
+            for axis in (1, 2):
+                if torch.rand((), generator=self.generator) < 0.5:
+                    unit = unit.flip(axis)
+        large = functional.interpolate(unit[None], (self.side, self.side), mode="bilinear")[0]
+        return (large - 0.5) / 0.5, label
+
+
+def plain_batches(data: Path, side: int, split: str) -> Any:
+    """The loader of the plain loop."""
+    training = split == "train"
+    return torch.utils.data.DataLoader(
+        Plain(data / split, side, training=training),
+        batch_size=BATCH_SIZE,
+        shuffle=training,
+        drop_last=training,
+    )
+
+
+def timm_batches(data: Path, side: int, split: str) -> Any:
+    """The data set and loader of timm, with the transforms that its train.py has by default."""
+    from timm.data import create_dataset, create_loader
+
+    training = split == "train"
+    return create_loader(
+        create_dataset("", str(data / split)),
+        input_size=(3, side, side),
+        batch_size=BATCH_SIZE,
+        is_training=training,
+        use_prefetcher=False,
+        color_jitter=0.4,
+        hflip=0.5,
+        interpolation="random" if training else "bilinear",
+        mean=(0.5,) * 3,
+        std=(0.5,) * 3,
+        crop_pct=1.0,
+        num_workers=0,
+        persistent_workers=False,
+        device=torch.device("cpu"),
+    )
+
+
+def train_peer(peer: str, data: Path, side: int, budget: float, seed: int) -> dict[str, Any]:
+    """Train until the processor seconds are used; score the test split."""
+    import timm
+
+    torch.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - timm's transforms draw from it
+    classes = len([path for path in (data / "train").iterdir() if path.is_dir()])
+    network: nn.Module = timm.create_model(NETWORK, num_classes=classes)
+    load_weights(network, find_architecture(NETWORK), "auto", offline=True, say=print)
+    batches = timm_batches if peer == "timm" else plain_batches
+    loader = batches(data, side, "train")
+    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.05)
+    smoothing = 0.1 if peer == "timm" else 0.0
+    started, steps = time.process_time(), 0
+    network.train()
+    for pixels, labels in itertools.chain.from_iterable(itertools.repeat(loader)):
+        used = (time.process_time() - started) / budget
+        if used >= 1:
+            break
+        # The cosine runs over the budget, as over epochs that were chosen to fill it.
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * 0.5 * (1 + np.cos(np.pi * used))
+        loss = functional.cross_entropy(network(pixels), labels, label_smoothing=smoothing)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        steps += 1
+    scores: dict[str, Any] = {"epochs": steps / len(loader), "processor_seconds": budget}
+    for split in ("valid", "test"):
+        scores[split] = score_network(network, batches(data, side, split))
+    return scores
+
+
+def score_network(network: nn.Module, loader: Any) -> dict[str, float]:
+    """AUROC with one orientation and with eight."""
+    network.eval()
+    outputs: list[Tensor] = []
+    labels: list[Tensor] = []
+    with torch.inference_mode():
+        for pixels, known in loader:
+            views = [network(view).double().softmax(1) for view in d4_views(pixels)]
+            outputs.append(torch.stack([views[0], torch.stack(views).mean(0)]))
+            labels.append(known)
+    true = torch.cat(labels).numpy()
+    found = torch.cat(outputs, dim=1).numpy()
+    mean = [macro(probabilities, true) for probabilities in found]
+    return {"one_orientation": mean[0], "eight_orientations": mean[1]}
+
+
+def macro(probabilities: Any, labels: Any) -> float:
+    """One class against the rest, the mean over the classes."""
+    classes = range(probabilities.shape[1])
+    return float(np.mean([auroc(labels == k, probabilities[:, k]) for k in classes]))
+
+
+def train_histo(data: Path, recipe: str, seed: int, runs: Path) -> tuple[dict[str, Any], int]:
+    """Train by the command line; scores, and the side of its tiles."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    options = ["--recipe", recipe, "--seed", str(seed), "--runs", str(runs), "--name", "run"]
+    histo("train", str(data), *options, "--test-time-augmentation", "none", "--offline")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    record = json.loads((runs / "run" / "run.json").read_text())
+    card = json.loads((runs / "run" / "best_model.json").read_text())
+    scores: dict[str, Any] = {"epochs": record["results"]["epochs"], "processor_seconds": seconds}
+    for split in ("valid", "test"):
+        scores[split] = {}
+        for views, name in (("none", "one_orientation"), ("d4", "eight_orientations")):
+            histo(
+                "evaluate", str(runs / "run"), "--split", split, "--test-time-augmentation", views
+            )
+            path = runs / "run" / "evaluation" / split / "predictions.csv"
+            table = Predictions.read(path)
+            scores[split][name] = macro(table.probabilities, table.label_indices)
+    return scores, int(card["preprocessing"]["input_size_px"])
+
+
+def main() -> None:
+    """Train all, print the table, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--recipe", default="fast")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--peer", choices=["timm", "plain"], help=argparse.SUPPRESS)
+    parser.add_argument("--side", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--budget", type=float, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.peer:
+        scores = train_peer(
+            arguments.peer, arguments.data, arguments.side, arguments.budget, arguments.seed
+        )
+        print(json.dumps(scores))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        found, side = train_histo(arguments.data, arguments.recipe, arguments.seed, Path(folder))
+    rows = {"histo": found}
+    for peer in ("timm", "plain"):
+        command = [sys.executable, __file__, str(arguments.data), "--seed", str(arguments.seed)]
+        command += ["--peer", peer, "--side", str(side)]
+        command += ["--budget", str(found["processor_seconds"])]
+        output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        rows[peer] = json.loads(output.splitlines()[-1])
+    result = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "data": arguments.data.name,
+        "recipe": arguments.recipe,
+        "seed": arguments.seed,
+        "input_size_px": side,
+        "rows": rows,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "training_peers.json").write_text(json.dumps(result, indent=2) + "\n")
+    print(
+        "| | epochs | valid AUROC | test AUROC | test, eight orientations |\n|---|---|---|---|---|"
+    )
+    for name, row in rows.items():
+        valid, test = row["valid"], row["test"]
+        print(
+            f"| {name} | {row['epochs']:.1f} | {valid['one_orientation']:.4f} | "
+            f"{test['one_orientation']:.4f} | {test['eight_orientations']:.4f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
