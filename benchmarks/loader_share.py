@@ -5,7 +5,8 @@
 The steps are those of `histo train` with its defaults: decoded tiles, augmentation, network, optimizer.
 Waiting is the time from asking for a batch to having it on the device. The first step of each round is left
 out, as it pays for the start of threads. Beside the feeds of `histo train --cache none|disk|device` stands
-the plain loop, which decodes a batch when it is asked for. Writes benchmarks/results/loader_share.json.
+the plain loop, which decodes a batch when it is asked for, and the network with its optimizer alone on one
+batch of noise: what everything else costs together. Writes benchmarks/results/loader_share.json.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,27 +24,30 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from speed.machine import machine
+from torch.nn import functional
 
 from histocli.atomic_files import write_json
 from histocli.data.tiles import Blocked
+from histocli.models.architectures import find_architecture
 from histocli.models.classifier import StainChoice
 from histocli.settings import TrainSettings
-from histocli.training.augmentation import AugmentationPlan
+from histocli.training.allocation import keep_freed_memory
 from histocli.training.dataset import TrainingData, open_training_data
 from histocli.training.device_batches import DeviceBatch
-from histocli.training.devices import find_device, find_precision
-from histocli.training.epoch import LoopSettings, run_epoch
+from histocli.training.devices import find_device
+from histocli.training.epoch import run_epoch
 from histocli.training.feeds import Feed, open_feeds
-from histocli.training.learning import EpochTotals, Learning, LearningPlan
-from histocli.training.loss import LossPlan
-from histocli.training.optimization import Optimization, OptimizationPlan
+from histocli.training.learning import EpochTotals, Learning
+from histocli.training.network import Training, make_training
 from histocli.training.order import shuffled
 from histocli.training.plan import RunOptions, TrainingPlan
-from histocli.training.setup import make_model
+from histocli.training.processes import ALONE
+from histocli.training.recipes import final_size
 
 RESULTS = Path(__file__).parent / "results" / "loader_share.json"
 CACHES = ("none", "disk", "device")
 PLAIN = "decoded when asked for"
+BARE = "network alone, on noise"
 GOAL = 0.05
 
 
@@ -96,6 +101,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
+    keep_freed_memory()
     device = find_device(arguments.device)
     data = open_training_data(arguments.data, 0, StainChoice(), lambda _: None)
     plan = default_plan(arguments)
@@ -116,7 +122,7 @@ def main() -> None:
         "steps": arguments.steps,
         "rounds": arguments.rounds,
         "tile_size_px": list(data.splits["train"].source.read(0).shape[:2]),
-        "input_size_px": plan.input_size_px,
+        "input_size_px": final_size(plan, find_architecture(plan.arch)),
         "goal": GOAL,
         "feeds": rows,
     }
@@ -156,39 +162,57 @@ def measure(
     rounds: int,
 ) -> list[dict[str, Any]]:
     """Rounds in turn, so that a busy moment of the machine strikes all feeds alike."""
-    _, model, architecture = make_model(data, plan)
-    model.to(device)
-    schedule = OptimizationPlan(
-        plan.learning_rate, plan.head_learning_rate, plan.weight_decay, plan.warmup_fraction, 10_000
-    )
-    precision = find_precision(plan.precision, device)
-    optimization = Optimization(
-        model.network, (f".{architecture.head}.",), schedule, scale=precision == torch.float16
-    )
+    options = RunOptions(Path(), 0, offline=True)
+    training = make_training(data, plan, options, device, ALONE)
+    training.start_average()
+    learner = training.learner
     split = data.splits["train"]
     blocks = split.source.blocks(split.indices) if isinstance(split.source, Blocked) else None
     ids = [tile.id for tile in data.tiles]
-    watches = {name: [Stopwatch(device) for _ in range(rounds)] for name in feeds}
+    watches = {name: [Stopwatch(device) for _ in range(rounds)] for name in (*feeds, BARE)}
     for number in range(rounds):
         order = shuffled(split.indices, 0, number, plan.batch_size, blocks)
+        bare_steps(training, plan.batch_size, watches[BARE][number], device, steps)
         for name, feed in feeds.items():
             batches = feed(order[: (steps + 1) * plan.batch_size], plan.batch_size, [])
             run_epoch(
-                model,
+                learner.model,
                 watches[name][number].watch(batches),
                 data.labels,
                 ids,
-                LoopSettings(device, precision, loss=LossPlan(None, plan.label_smoothing)),
+                replace(training.loop, loss=training.loss),
                 learning=Learning(
-                    LearningPlan(0, AugmentationPlan(plan.color_jitter, plan.stain_augmentation)),
+                    training.learning_plan,
                     number,
                     EpochTotals(),
-                    optimization,
-                    model.classify,
-                    lambda: None,
+                    learner.optimization,
+                    training.classify,
+                    learner.took_a_step,
                 ),
             )
-    return [summary(name, watches[name], plan.batch_size) for name in feeds]
+    return [summary(name, watches[name], plan.batch_size) for name in watches]
+
+
+def bare_steps(
+    training: Training, batch_size: int, watch: Stopwatch, device: torch.device, steps: int
+) -> None:
+    """The network and its optimiser on one batch of noise: what no loop can be faster than."""
+    model = training.learner.model.train()
+    side = model.standardization.constants.input_size_px
+    noise = torch.randn(batch_size, 3, side, side, device=device)
+    noise = noise.contiguous(memory_format=torch.channels_last)
+    targets = torch.zeros(batch_size, dtype=torch.int64, device=device)
+    parameters = training.learner.optimization.parameters
+    optimizer = torch.optim.AdamW(parameters, lr=0.0)
+    precision = training.loop.precision
+    same = (DeviceBatch(noise, np.zeros(batch_size, np.int64)) for _ in range(steps + 1))
+    for batch in watch.watch(same):
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            logits = model.network(batch.pixels)
+        torch.autograd.backward(functional.cross_entropy(logits.float(), targets))
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
 
 
 def summary(name: str, watches: list[Stopwatch], batch_size: int) -> dict[str, Any]:
