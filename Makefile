@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow chaos lint clean
 
 # One stamp per state of pyproject.toml: installing again only when the dependencies may have changed.
 $(VENV)/.installed: pyproject.toml
@@ -16,10 +16,13 @@ demo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/quickstart.sh demo
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow and not chaos'
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow
+
+chaos: $(VENV)/.installed
+	$(BIN)/python -m pytest -m chaos
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -100,7 +100,7 @@ class Predictions:
                 groups=[row["group"] or None for row in rows],
                 calibrated=_matrix(rows, calibrated) if has_calibration else None,
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, InputError) as error:
             raise InputError(f"{path}: damaged predictions table: {error}") from error
 
 

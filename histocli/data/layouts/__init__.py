@@ -3,6 +3,7 @@
 To add one, write a file with a function like these and add a line to ``LAYOUTS``.
 """
 
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,19 @@ from histocli.data.layouts.patchcamelyon import open_patchcamelyon
 from histocli.data.layouts.slides import SlideSource, open_slides
 from histocli.data.layouts.zip_archive import open_zip
 from histocli.data.tiles import TileSource
-from histocli.errors import InputError, SettingsError
+from histocli.errors import InputError, SettingsError, UnreadableTileError
+
+# What libraries raise on a damaged file, each after its own taste.
+DAMAGE = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    EOFError,
+    zlib.error,
+)
 
 Layout = Callable[[Path], TileSource | None]
 
@@ -60,10 +73,20 @@ def open_source(
     if layout is not None and layout not in LAYOUTS:
         raise SettingsError(f"unknown layout {layout!r}; choose one of {', '.join(LAYOUTS)}")
     for name in LAYOUTS if layout is None else (layout,):
-        if name == "slides":
-            source: TileSource | None = open_slides(path, tiling or {}, tiling_of_the_model or {})
-        else:
-            source = LAYOUTS[name](path)
+        try:
+            if name == "slides":
+                source: TileSource | None = open_slides(
+                    path, tiling or {}, tiling_of_the_model or {}
+                )
+            else:
+                source = LAYOUTS[name](path)
+        except UnreadableTileError as error:
+            # A table in an archive, say: without it there is no data set.
+            raise InputError(f"{error}; get {path.name} again") from error
+        except DAMAGE as error:
+            raise InputError(
+                f"{path}: damaged, it cannot be read as {name} ({type(error).__name__}: {error})"
+            ) from error
         if source is not None and source.tiles:
             if tiling and not isinstance(source, SlideSource):
                 stated = ", ".join(f"--{option.replace('_', '-')}" for option in sorted(tiling))

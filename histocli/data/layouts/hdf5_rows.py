@@ -1,5 +1,6 @@
 """Tiles in a data set of an HDF5 file, read by whole chunks."""
 
+import json
 import os
 import threading
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ CHUNK_SLOTS = 100_003
 KEPT_BYTES = 160_000_000
 KEPT_ROWS = 4096
 FEWEST_KEPT = 4
+# The attribute of labels that holds their names, as a JSON list.
+CLASSES = "classes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +134,18 @@ def dataset(file: Any, path: Path, key: str) -> Any:
     """One data set of an open file.
 
     Raises:
-        InputError: If it is not there, naming those that are.
+        InputError: If it is not there, naming those that are, or the file's index is damaged.
     """
     import h5py
 
-    if not isinstance(file.get(key), h5py.Dataset):
+    try:
+        found = file.get(key)
         there = ", ".join(sorted(file)) or "none"
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: its index is damaged ({error}); get it again") from error
+    if not isinstance(found, h5py.Dataset):
         raise InputError(f"{path}: it has no data set {key!r}; there is: {there}")
-    return file[key]
+    return found
 
 
 def read_labels(path: Path, key: str, expected: int) -> NDArray[np.int64]:
@@ -161,6 +168,22 @@ def read_labels(path: Path, key: str, expected: int) -> NDArray[np.int64]:
     if values.dtype.kind not in "iub":
         raise InputError(f"{path}: {key} holds {values.dtype}; labels are whole numbers")
     return values.astype(np.int64)
+
+
+def read_classes(path: Path, key: str) -> dict[str, str]:
+    """Names of the labels, by number, where `histo normalize --to h5` wrote them; else none.
+
+    Raises:
+        InputError: If they are damaged.
+    """
+    with open_hdf5(path) as file:
+        written = dataset(file, path, key).attrs.get(CLASSES)
+    if written is None:
+        return {}
+    try:
+        return {str(number): str(name) for number, name in enumerate(json.loads(written))}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: the attribute {CLASSES} of {key} is damaged: {error}") from error
 
 
 def _check_chunks(data: Any, where: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from histocli.data.layouts.image_files import MEMBER_MARK
 from histocli.data.layouts.label_table import ALIASES
-from histocli.data.layouts.parquet_rows import ParquetRows, open_parquet
+from histocli.data.layouts.parquet_rows import ParquetRows, damage_named, open_parquet
 from histocli.data.layouts.rows import RowSource
 from histocli.data.tiles import SPLIT_ALIASES, Split, Tile
 from histocli.errors import InputError
@@ -89,7 +89,7 @@ def _tiles(path: Path, name: str, image_column: str) -> Iterator[Tile]:
     others = [column for column in scalars if column not in (label, group)]
     row = 0
     # Without the images, a row is a few bytes.
-    for batch in file.iter_batches(columns=scalars) if scalars else ():
+    for batch in _read_batches(file, scalars, path) if scalars else ():
         for cells in batch.to_pylist():
             yield Tile(
                 id=f"{name}{MEMBER_MARK}{row}",
@@ -101,6 +101,11 @@ def _tiles(path: Path, name: str, image_column: str) -> Iterator[Tile]:
             row += 1
     for number in range(row, file.metadata.num_rows):
         yield Tile(id=f"{name}{MEMBER_MARK}{number}", split=split)
+
+
+def _read_batches(file: Any, columns: list[str], path: Path) -> Iterator[Any]:
+    with damage_named(path):
+        yield from file.iter_batches(columns=columns)
 
 
 def _split_of(name: str) -> Split | None:

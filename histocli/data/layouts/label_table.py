@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
+from histocli.data.layouts.parquet_rows import damage_named
 from histocli.data.tiles import SPLIT_ALIASES, Split, Tile
 from histocli.errors import InputError
 
@@ -63,7 +64,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def parse_rows(content: bytes, name: PurePath) -> list[dict[str, str]]:
     """Rows of a table whose bytes are at hand; ``name`` tells the format and names it in errors."""
     if name.suffix.lower() == ".parquet":
-        rows = _parquet(io.BytesIO(content), name).read().to_pylist()
+        with damage_named(name):
+            rows = _parquet(io.BytesIO(content), name).read().to_pylist()
         return [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
     try:
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
@@ -133,7 +135,8 @@ def _unreadable(name: PurePath, error: Exception) -> InputError:
 def _row_to_tile(row: Row, columns: Mapping[str, str], where: str) -> Tile:
     values = {wanted: row.get(column, "").strip() for wanted, column in columns.items()}
     name = PurePosixPath(values["tile"].replace("\\", "/"))
-    if not values["tile"] or name.is_absolute() or ".." in name.parts:
+    outside = name.is_absolute() or ".." in name.parts
+    if not values["tile"] or outside or "\0" in values["tile"]:
         raise InputError(
             f"{where}: the tile {values['tile']!r} must be a path inside the table's folder"
         )

@@ -1,6 +1,8 @@
 """Image files in a column of a parquet file, read by row group."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -67,16 +69,36 @@ class ParquetRows:
             raise ValueError(f"{self.path}: there is no row {row}")
         group = int(np.searchsorted(self._ends, row, side="right"))
         start = int(self._ends[group - 1]) if group else 0
-        value = self._blocks.get(group, self._load)[row - start].as_py()
+        try:
+            value = self._blocks.get(group, self._load)[row - start].as_py()
+        except InputError as error:
+            raise UnreadableTileError(f"{self.path}#{row}", str(error)) from error
         if value is None:
             raise UnreadableTileError(f"{self.path}#{row}", "the row holds no image bytes")
         return bytes(value)
 
     def _load(self, group: int) -> Any:
         # Opened for each group: a handle that threads or processes share is worse.
-        table = open_parquet(self.path).read_row_group(group, columns=[self.column])
+        with damage_named(self.path):
+            table = open_parquet(self.path).read_row_group(group, columns=[self.column])
         column = table.column(0).combine_chunks()
         return column.field("bytes") if hasattr(column, "field") else column
+
+
+@contextmanager
+def damage_named(path: PurePath) -> Iterator[None]:
+    """Name the file whose pages cannot be read.
+
+    Raises:
+        InputError: In place of what the library raises.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(f"{path}: damaged parquet file ({reason}); get it again") from error
 
 
 def open_parquet(path: Path) -> Any:

@@ -7,7 +7,7 @@ Source:
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from sys import intern
@@ -15,7 +15,7 @@ from sys import intern
 import numpy as np
 from numpy.typing import NDArray
 
-from histocli.data.layouts.hdf5_rows import Hdf5Rows, open_hdf5, read_labels
+from histocli.data.layouts.hdf5_rows import Hdf5Rows, open_hdf5, read_classes, read_labels
 from histocli.data.layouts.image_files import MEMBER_MARK
 from histocli.data.layouts.rows import RowSource
 from histocli.data.layouts.unpacking import unpacked
@@ -114,18 +114,19 @@ def _part(path: Path) -> _Part:
 def _tiles(
     part: _Part, name: str, count: int, files: list[Path], problems: list[str]
 ) -> Iterator[Tile]:
-    labels = _labels(part, count, files, problems)
+    labels, classes = _labels(part, count, files, problems)
     meta = _meta(part, count, files)
     # One mapping for all tiles that agree: a million of them must fit.
     extras: dict[tuple[str, ...], dict[str, str]] = {}
     disagree = 0
     for row in range(count):
-        label = None if labels is None else intern(str(labels[row]))
+        number = None if labels is None else str(labels[row])
+        label = None if number is None else intern(classes.get(number, number))
         slide, *flags = meta[row] if meta else ("",)
         known = {column: flag for column, flag in zip(FLAGS, flags, strict=False) if flag}
         extra = extras.setdefault(tuple(flags), known)
         truth = extra.get("center_tumor_patch")
-        disagree += bool(truth and label is not None and label != str(int(truth == "True")))
+        disagree += bool(truth and number is not None and number != str(int(truth == "True")))
         yield Tile(f"{name}{MEMBER_MARK}{row}", label, slide or None, part.split, extra)
     if disagree:
         problems.append(f"{name}: {disagree} labels are not the table's center_tumor_patch")
@@ -133,17 +134,20 @@ def _tiles(
 
 def _labels(
     part: _Part, count: int, files: list[Path], problems: list[str]
-) -> NDArray[np.int64] | None:
+) -> tuple[NDArray[np.int64] | None, Mapping[str, str]]:
+    """Labels, and the names of those that have one."""
     if part.prefix is None:
         with open_hdf5(part.images) as file:
             inside = LABELS in file
-        return read_labels(part.images, LABELS, count) if inside else None
+        if not inside:
+            return None, {}
+        return read_labels(part.images, LABELS, count), read_classes(part.images, LABELS)
     path = _beside(part, LABELS)
     if path is None:
         problems.append(f"{part.images.name}: no {part.prefix}{LABELS}.h5 beside it, so no labels")
-        return None
+        return None, {}
     files.append(path)
-    return read_labels(path, LABELS, count)
+    return read_labels(path, LABELS, count), read_classes(path, LABELS)
 
 
 def _meta(part: _Part, count: int, files: list[Path]) -> Sequence[tuple[str, ...]]:

@@ -1,0 +1,28 @@
+import os
+
+import pytest
+
+from tests.chaos.corpus import Findings, cases, run, table
+from tests.chaos.mutations import MUTATIONS
+from tests.chaos.specimens import SPECIMENS
+
+
+def check(findings: Findings, count: int) -> None:
+    assert sum(sum(counts.values()) for counts in findings.outcomes.values()) == count
+    assert not findings.failures, "\n".join(f"{case}: {why}" for case, why in findings.failures)
+
+
+def test_no_damaged_input_crashes_hangs_or_goes_unnamed() -> None:
+    """A part of what `make chaos` tries: every kind once with every way to damage it."""
+    count = len(SPECIMENS) * len(MUTATIONS)
+    check(run(cases(count, seed=1)), count)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(3600)
+def test_thousands_of_damaged_inputs(capsys: pytest.CaptureFixture[str]) -> None:
+    count = int(os.environ.get("HISTO_CHAOS_CASES", "2000"))
+    findings = run(cases(count, seed=0))
+    with capsys.disabled():
+        print(f"\n{table(findings)}")  # noqa: T201 - the table is what the suite is run for
+    check(findings, count)
