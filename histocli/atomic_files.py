@@ -18,33 +18,35 @@ from histocli.errors import HistoError
 
 
 @contextmanager
-def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
+def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it takes its name.
 
-    Args:
-        path: The final name.
-        durable: Flush to disk before renaming, so that the file also survives a loss of power. Tiles
-            go without: they are many, and their hash tells on the next run whether they are whole.
+    It is flushed to disk before that, so that the file also survives a loss of power. Tiles go without,
+    see ``histocli.data.writing``: they are many, and their hash tells whether they are whole.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
         yield temporary
-        if durable:
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise HistoError(f"{path}: the disk is full; free some space and run again") from error
+            raise disk_full(path) from error
         raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+def disk_full(path: Path) -> HistoError:
+    """What to raise where there is no space left for a file."""
+    return HistoError(f"{path}: the disk is full; free some space and run again")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path`` atomically."""
-    with atomic_path(path, durable=durable) as temporary:
+    with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
 

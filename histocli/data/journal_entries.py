@@ -1,12 +1,12 @@
 """What the journals of all parts say of each tile, without holding it in memory."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from pydantic_core import from_json
 
 from histocli.data.tiles import Tile
 from histocli.data.writing import journal_lines
@@ -62,7 +62,7 @@ class JournalEntries:
     def __getitem__(self, place: int) -> Entry:
         file = self._files[self._file[place]]
         file.seek(self._start[place])
-        entry: Entry = json.loads(file.readline())
+        entry: Entry = from_json(file.readline())
         return entry
 
     def digest(self, place: int) -> str | None:

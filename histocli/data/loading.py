@@ -15,11 +15,14 @@ from histocli.atomic_files import write_csv
 from histocli.data.tiles import TileBatch, TileSource, in_chunks
 from histocli.errors import InputError, SkippedInputsError, UnreadableTileError
 
+SKIPPED_NAME = "skipped.csv"
 BATCHES_AHEAD = 3
 # Tiles of one task of a decoding thread: handing over one at a time costs as much as decoding it.
 TILES_PER_TASK = 16
 Pixels = NDArray[np.uint8]
 ReadTile = tuple[int, Pixels | UnreadableTileError]
+# A thread that does all the work on its own tiles has this much of them at hand: near its cache.
+BYTES_AT_HAND = 2**23
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,40 @@ def load_batches(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
+def read_batches(
+    source: TileSource,
+    indices: Sequence[int],
+    skipped: list[SkippedTile],
+    bytes_at_hand: int = BYTES_AT_HAND,
+) -> Iterator[TileBatch]:
+    """Decode tiles in this thread and yield them in batches of one size each.
+
+    Args:
+        source: Where the tiles are.
+        indices: Which of them, in which order.
+        skipped: Receives the tiles that could not be read.
+        bytes_at_hand: A batch is yielded when its tiles hold so much.
+    """
+    by_size: dict[tuple[int, ...], tuple[list[Pixels], list[int]]] = {}
+    for index in indices:
+        try:
+            pixels = source.read(index)
+        except UnreadableTileError as error:
+            skipped.append(SkippedTile(source.tiles[index].id, error.reason))
+            continue
+        tiles, places = by_size.setdefault(pixels.shape, ([], []))
+        tiles.append(pixels)
+        places.append(index)
+        if len(tiles) * pixels.nbytes >= bytes_at_hand:
+            del by_size[pixels.shape]
+            yield TileBatch(_channels_first(tiles), np.array(places, np.int64))
+    for tiles, places in by_size.values():
+        yield TileBatch(_channels_first(tiles), np.array(places, np.int64))
+
+
 def write_skipped(folder: Path, skipped: Sequence[SkippedTile]) -> Path | None:
     """Write ``skipped.csv`` where there is something to list; remove one of an earlier run."""
-    path = folder / "skipped.csv"
+    path = folder / SKIPPED_NAME
     if not skipped:
         path.unlink(missing_ok=True)
         return None
@@ -83,7 +117,7 @@ def write_skipped(folder: Path, skipped: Sequence[SkippedTile]) -> Path | None:
 
 def read_skipped(folder: Path) -> list[SkippedTile]:
     """Read what ``write_skipped`` wrote; nothing where nothing was skipped."""
-    path = folder / "skipped.csv"
+    path = folder / SKIPPED_NAME
     if not path.is_file():
         return []
     with path.open(newline="") as file:
@@ -106,6 +140,16 @@ def check_skipped(skipped: Sequence[SkippedTile], total: int, *, strict: bool) -
             f"{len(skipped)} of {total} tiles could not be read (see skipped.csv); the first: "
             f"{skipped[0].id}: {skipped[0].reason}"
         )
+
+
+def _channels_first(tiles: Sequence[Pixels]) -> Pixels:
+    """Tiles ``(H, W, 3)`` as ``(N, 3, H, W)``, contiguous."""
+    height, width, channels = tiles[0].shape
+    out = np.empty((len(tiles), channels, height, width), np.uint8)
+    stacked = np.stack(tiles)
+    for channel in range(channels):
+        out[:, channel] = stacked[..., channel]
+    return out
 
 
 def _read_some(source: TileSource, indices: Sequence[int]) -> list[ReadTile]:

@@ -1,11 +1,12 @@
 """Do the next item's work while the present one is used."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 ITEMS_AHEAD = 2
 _END = object()
 
@@ -31,3 +32,23 @@ def ahead(items: Iterable[Item], depth: int = ITEMS_AHEAD) -> Iterator[Item]:
         finally:
             for future in pending:
                 future.cancel()
+
+
+def ahead_in(
+    pool: Executor, work: Callable[[Item], Made], items: Iterable[Item], depth: int
+) -> Iterator[Made]:
+    """Work on items in a pool, and yield what comes of them in their order.
+
+    Args:
+        pool: Does the work.
+        work: Called with each item.
+        items: Drawn no earlier than needed.
+        depth: How many are begun before the first is asked for.
+    """
+    pending: deque[Future[Made]] = deque()
+    for item in items:
+        pending.append(pool.submit(work, item))
+        if len(pending) > depth:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()

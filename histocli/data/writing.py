@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,25 +11,51 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json, to_json
 
-from histocli.atomic_files import write_bytes
 from histocli.data.png import encode_png
-from histocli.errors import HistoError
+from histocli.errors import HistoError, SettingsError
+
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
 
 
 def write_tile(path: Path, pixels: NDArray[np.uint8]) -> str:
     """Write one tile as PNG atomically; the SHA-256 of the file is returned."""
     content = encode_png(pixels)
-    write_bytes(path, content, durable=False)
+    _write_quickly(path, content)
     return hashlib.sha256(content).hexdigest()
+
+
+def _write_quickly(path: Path, content: bytes) -> None:
+    """Like ``write_bytes`` in half as many system calls, and not flushed: there are many tiles.
+
+    The journal's hash tells on the next run whether one is whole.
+    """
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        descriptor = os.open(temporary, NEW_FILE, 0o666)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(temporary, NEW_FILE, 0o666)
+    try:
+        try:
+            while content:
+                content = content[os.write(descriptor, content) :]
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink()
+        raise
 
 
 @contextmanager
 def full_disk_named(output: Path) -> Iterator[None]:
-    """Turn a full disk into an error that says so.
+    """Turn a full disk, one that takes no file so large or none at all, into an error that says so.
 
     Raises:
         HistoError: Naming ``output``.
+        SettingsError: Naming what cannot be written there.
     """
     try:
         yield
@@ -38,6 +63,15 @@ def full_disk_named(output: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise HistoError(
                 f"{output}: the disk is full; free some space and run again to continue"
+            ) from error
+        if error.errno == errno.EFBIG:
+            raise HistoError(
+                f"{output}: a file there may not be so large; choose another disk, or --to folder"
+            ) from error
+        file = Path(os.fsdecode(error.filename or ""))
+        if error.errno in (errno.EROFS, errno.EACCES) and file.is_relative_to(output):
+            raise SettingsError(
+                f"{file}: cannot be written ({error.strerror}); choose an --output that can be written"
             ) from error
         raise
 
@@ -51,7 +85,7 @@ def journal_lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
         for line in file:
             first, start = start, start + len(line)
             try:
-                entry = json.loads(line)
+                entry = from_json(line)
             except ValueError:
                 continue
             if line.endswith(b"\n") and isinstance(entry, dict) and "tile" in entry:
@@ -92,7 +126,7 @@ class Journal:
 
     def append(self, entries: Sequence[Mapping[str, Any]]) -> None:
         """Record finished tiles; on disk when this returns."""
-        content = b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
+        content = b"".join(to_json(entry, inf_nan_mode="constants") + b"\n" for entry in entries)
         while content:
             content = content[self._file.write(content) :]
         os.fsync(self._file.fileno())

@@ -42,7 +42,6 @@ class NormalizeJob:
         batch_size: Tiles per batch.
         workers: Decoding threads.
         seed: Recorded.
-        overwrite: Begin anew whatever lies there.
         strict: Raise if a tile had to be skipped.
         opening: How the tiles are opened.
     """
@@ -61,14 +60,13 @@ class NormalizeJob:
     batch_size: int
     workers: int | None
     seed: int
-    overwrite: bool
     strict: bool
     opening: SourceOptions = AS_IT_IS
 
 
 @dataclass(frozen=True)
 class OpenJob:
-    """A job with its tiles open and its normaliser made."""
+    """A job with its tiles open and its normaliser made; another process opens it for itself."""
 
     job: NormalizeJob
     source: TileSource
@@ -76,6 +74,10 @@ class OpenJob:
     references: Mapping[str, Reference]
     device: str
     place: Callable[[Any], Any]
+
+    def __reduce__(self) -> tuple[Callable[[NormalizeJob], "OpenJob"], tuple[NormalizeJob]]:
+        """Only the job travels."""
+        return open_job, (self.job,)
 
 
 def open_job(job: NormalizeJob) -> OpenJob:
@@ -94,7 +96,14 @@ def open_job(job: NormalizeJob) -> OpenJob:
     return OpenJob(job, source, normalizer, references, device, place)
 
 
-def run_job(opened: OpenJob, shard: Shard, begin: Begin, say: Say | None = None) -> NormalizeResult:
+def run_job(
+    opened: OpenJob,
+    shard: Shard,
+    begin: Begin,
+    say: Say | None = None,
+    *,
+    overwrite: bool = False,
+) -> NormalizeResult:
     """Normalise one part; see ``normalize_part``.
 
     Args:
@@ -102,6 +111,7 @@ def run_job(opened: OpenJob, shard: Shard, begin: Begin, say: Say | None = None)
         shard: The part.
         begin: Called with each stage and its number of tiles.
         say: Told what is waited for.
+        overwrite: Begin anew whatever lies there.
     """
     job, source, normalizer = opened.job, opened.source, opened.normalizer
     check_folder(job.output)
@@ -141,7 +151,7 @@ def run_job(opened: OpenJob, shard: Shard, begin: Begin, say: Say | None = None)
             batch_size=job.batch_size,
             to=job.to,
             workers=job.workers,
-            overwrite=job.overwrite,
+            overwrite=overwrite,
             strict=job.strict,
             progress=begin("normalizing", len(shard.part(len(source.tiles)))),
         )

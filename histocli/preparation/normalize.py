@@ -112,7 +112,7 @@ def normalize_part(
     advance = progress or (lambda _: None)
     with (
         full_disk_named(shared.output),
-        closing(open_store(to, source, shared.output, threads, part)) as store,
+        closing(open_store(to, source, shared.output, part)) as store,
     ):
         finished = _begin(source, shared, work, record, store, to=to, overwrite=overwrite)
         if finished is None:

@@ -1,9 +1,10 @@
 """The folder that `histo normalize` writes: whether it may be, and what an earlier run left in it."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from histocli.data.loading import SkippedTile, read_skipped
@@ -42,6 +43,26 @@ class NormalizeResult:
     skipped: Sequence[SkippedTile]
     already_done: int
     missing: Sequence[Shard] = field(default=())
+
+
+def combine_parts(parts: Sequence[NormalizeResult]) -> NormalizeResult:
+    """Of several parts the whole where one of them completed it, else their sum."""
+    last = min(parts, key=lambda part: len(part.missing))
+    if not last.missing or len(parts) == 1:
+        return last
+    statuses: Counter[str] = Counter()
+    estimates: Counter[str] = Counter()
+    for part in parts:
+        statuses.update(part.by_status)
+        estimates.update(part.by_estimate)
+    return replace(
+        last,
+        tiles=sum(part.tiles for part in parts),
+        by_status=dict(sorted(statuses.items())),
+        by_estimate=dict(sorted(estimates.items())),
+        skipped=[tile for part in parts for tile in part.skipped],
+        already_done=sum(part.already_done for part in parts),
+    )
 
 
 def check_folder(output: Path) -> None:
@@ -111,7 +132,7 @@ def finished_result(
     skipped = read_skipped(output)
     unread = {tile.id for tile in skipped}
     wanted = [index for index, tile in enumerate(source.tiles) if tile.id not in unread]
-    with closing(open_store(to, source, output, 1)) as store:
+    with closing(open_store(to, source, output)) as store:
         if not store.is_finished(wanted):
             return None
     counts, estimates = earlier.results["by_status"], earlier.results["by_estimate"]

@@ -78,11 +78,16 @@ def _has_accelerator() -> bool:
 
 
 def chosen_backend(normalizer: Normalizer, device: str) -> str:
-    """The body that will do the work, for people: ``cpu (2 threads)``."""
-    name = normalizer.backend
-    if name == "auto":
-        fused = method_name(normalizer) == "macenko"
-        name = automatic_backend(device.partition(":")[0]) if fused else "torch"
+    """The body that will do the work: a key of ``BACKENDS``."""
+    if normalizer.backend != "auto":
+        return normalizer.backend
+    fused = method_name(normalizer) == "macenko"
+    return automatic_backend(device.partition(":")[0]) if fused else "torch"
+
+
+def describe_backend(normalizer: Normalizer, device: str) -> str:
+    """The same for people: ``cpu (2 threads)``."""
+    name = chosen_backend(normalizer, device)
     return f"{name} ({available_cores()} threads)" if name == "cpu" else name
 
 

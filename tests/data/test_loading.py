@@ -5,7 +5,13 @@ import pytest
 from PIL import Image
 
 from histocli.data.layouts import open_source
-from histocli.data.loading import SkippedTile, check_skipped, load_batches, write_skipped
+from histocli.data.loading import (
+    SkippedTile,
+    check_skipped,
+    load_batches,
+    read_batches,
+    write_skipped,
+)
 from histocli.errors import InputError, SkippedInputsError
 
 
@@ -35,6 +41,25 @@ def test_batches_are_the_same_for_any_number_of_workers(folder: Path, workers: i
         [0],
     ]
     for batch in batches:
+        assert batch.pixels.shape[1] == 3
+        np.testing.assert_array_equal(batch.pixels[:, 0, 0, 0], batch.indices)
+    assert [tile.id for tile in skipped] == ["07.png"]
+
+
+def test_one_thread_reads_batches_of_one_size_and_of_so_many_bytes(folder: Path) -> None:
+    skipped: list[SkippedTile] = []
+    batches = list(
+        read_batches(open_source(folder), range(20), skipped, bytes_at_hand=8 * 8 * 3 * 7)
+    )
+    # 12 px are of more bytes: four of them are enough.
+    assert [batch.indices.tolist() for batch in batches] == [
+        [1, 2, 3, 4, 6, 8, 9],
+        [0, 5, 10, 15],
+        [11, 12, 13, 14, 16, 17, 18],
+        [19],
+    ]
+    for batch in batches:
+        assert batch.pixels.flags.c_contiguous
         assert batch.pixels.shape[1] == 3
         np.testing.assert_array_equal(batch.pixels[:, 0, 0, 0], batch.indices)
     assert [tile.id for tile in skipped] == ["07.png"]

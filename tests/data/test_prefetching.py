@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from histocli.data.prefetching import ahead
+from histocli.data.prefetching import ahead, ahead_in
 
 
 def test_items_come_in_their_order() -> None:
@@ -57,3 +58,27 @@ def test_leaving_early_ends_the_thread_and_closes_the_source() -> None:
     del found
     assert closed.wait(10)
     assert threading.active_count() == before
+
+
+def test_a_pool_works_ahead_and_no_further_and_results_come_in_order() -> None:
+    drawn: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(10):
+            drawn.append(number)
+            yield number
+
+    with ThreadPoolExecutor(3) as pool:
+        found = ahead_in(pool, lambda number: number**2, items(), 2)
+        assert next(found) == 0
+        assert drawn == [0, 1, 2]
+        assert list(found) == [number**2 for number in range(1, 10)]
+
+
+def test_an_error_in_a_pool_comes_in_its_turn() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        found = ahead_in(pool, lambda number: 1 // (2 - number), range(4), 3)
+        assert next(found) == 0
+        assert next(found) == 1
+        with pytest.raises(ZeroDivisionError):
+            next(found)

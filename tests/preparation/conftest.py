@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from histocli.cli.app import app
 from histocli.data.phantom import write_phantom
 
-# What may differ between runs of the same work: times, and how it was asked for.
-TIMES = ("started", "finished", "command_line")
+# What may differ between runs of the same work: times, how it was asked for, and the checkout meanwhile.
+TIMES = ("started", "finished", "command_line", "git_commit")
 
 
 @pytest.fixture(scope="session")

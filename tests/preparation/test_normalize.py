@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from histocli.cli.app import app
 from histocli.data.layouts import open_source
 from histocli.data.phantom import PHANTOM_SCANNERS, write_phantom
+from histocli.data.shards import Shard
 from histocli.data.stores import STORES
 from histocli.data.tiles import content_hash
 from histocli.errors import InputError, SettingsError, SkippedInputsError
@@ -119,7 +120,10 @@ def spoil(folder: Path) -> None:
     part.write_bytes(content)
 
 
-@pytest.mark.parametrize("to", ["npz", "zip"])
+NAMES_IN_STORES = {"npz": "tiles.npz", "zip": "tiles.zip", "h5": "tiles_{split}_x.h5"}
+
+
+@pytest.mark.parametrize("to", NAMES_IN_STORES)
 def test_packed_tiles_are_those_of_the_folder_and_can_be_read_again(
     data: Path, tmp_path: Path, to: str
 ) -> None:
@@ -128,7 +132,9 @@ def test_packed_tiles_are_those_of_the_folder_and_can_be_read_again(
     folder, packed = (open_source(tmp_path / name) for name in ("folder", "packed"))
     with (tmp_path / "packed" / "manifest.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["tile"] for row in rows] == [f"tiles.{to}" + row["tile"][9:] for row in rows]
+    for row in rows:
+        container, mark, _ = row["tile"].partition("#")
+        assert (container, mark) == (NAMES_IN_STORES[to].format(split=row["split"]), "#")
     by_source = {row["source"]: row["tile"] for row in rows}
     index_of = {tile.id: index for index, tile in enumerate(packed.tiles)}
     assert len(packed.tiles) == len(folder.tiles) == len(rows)
@@ -152,6 +158,26 @@ def test_tiles_of_several_sizes_do_not_fit_one_array(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--to folder"):
         normalize(tmp_path / "in", tmp_path / "out", to="npz")
     assert normalize(tmp_path / "in", tmp_path / "zip", to="zip").tiles == 2
+
+
+def test_tiles_of_one_split_are_packed_where_they_lie_into_the_bytes_of_a_copy(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = normalize(data / "valid", tmp_path / "whole", to="npz")
+    for number in (1, 2):
+        normalize(data / "valid", tmp_path / "copied", to="npz", shard=Shard(number, 2))
+    assert tree(tmp_path / "copied") == tree(tmp_path / "whole")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("histocli.data.stores.npz.add_text", killed)
+        with pytest.raises(KeyboardInterrupt):
+            normalize(data / "valid", tmp_path / "killed", to="npz")
+    assert not (tmp_path / "killed" / "tiles.npz").exists()
+    assert normalize(data / "valid", tmp_path / "killed", to="npz").already_done == whole.tiles
+    assert tree(tmp_path / "killed") == tree(tmp_path / "whole")
 
 
 def test_a_finished_run_is_not_repeated(data: Path, tmp_path: Path) -> None:

@@ -59,7 +59,6 @@ def job(source: Path, output: Path, to: str = "folder") -> NormalizeJob:
         batch_size=8,
         workers=2,
         seed=0,
-        overwrite=False,
         strict=False,
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histocli.data.stores.folder import FolderStore
+from histocli.data.stores.hdf5 import Hdf5Store
 from histocli.data.stores.npz import NpzStore
 from histocli.data.stores.zip_file import ZipStore
 from histocli.data.tiles import TileSource
@@ -20,7 +21,8 @@ from histocli.errors import SettingsError
 class TileStore(Protocol):
     """The tiles of one source, written in any order and at last made whole.
 
-    Several processes may write, each the tiles of its own part; one of them makes it whole.
+    Several processes may write, each the tiles of its own part and in several threads; one of them makes
+    it whole.
     Whatever is under a final name is whole; what a killed process left is known by its hash.
     """
 
@@ -43,26 +45,24 @@ class TileStore(Protocol):
         """What the tiles ``indices``, ascending and all that there are, are called in the store."""
 
     def close(self) -> None:
-        """Let go of threads and files."""
+        """Let go of files."""
 
 
-STORES: Mapping[str, Callable[[TileSource, Path, int, range], TileStore]] = {
+STORES: Mapping[str, Callable[[TileSource, Path, range], TileStore]] = {
     "folder": FolderStore,
     "npz": NpzStore,
     "zip": ZipStore,
+    "h5": Hdf5Store,
 }
 
 
-def open_store(
-    name: str, source: TileSource, output: Path, workers: int, part: range | None = None
-) -> TileStore:
+def open_store(name: str, source: TileSource, output: Path, part: range | None = None) -> TileStore:
     """Open a store by name.
 
     Args:
         name: A key of ``STORES``.
         source: The tiles.
         output: The folder.
-        workers: Encoding threads.
         part: The tiles that this process may write; all if None.
 
     Raises:
@@ -70,4 +70,4 @@ def open_store(
     """
     if name not in STORES:
         raise SettingsError(f"unknown store {name!r}; choose one of {', '.join(STORES)}")
-    return STORES[name](source, output, workers, part or range(len(source.tiles)))
+    return STORES[name](source, output, part or range(len(source.tiles)))

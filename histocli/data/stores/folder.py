@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +18,17 @@ class FolderStore:
     Args:
         source: The tiles.
         output: The folder.
-        workers: Encoding threads.
         part: Not needed: each tile is a file.
     """
 
-    def __init__(self, source: TileSource, output: Path, workers: int, part: range) -> None:
+    def __init__(self, source: TileSource, output: Path, part: range) -> None:
         del part
         self._source = source
         self._output = output
-        self._pool = ThreadPoolExecutor(workers, "write")
 
     def write(self, indices: Sequence[int], pixels: NDArray[np.uint8]) -> list[str]:
         """See ``TileStore``."""
-        return list(self._pool.map(write_tile, map(self._path, indices), pixels))
+        return [write_tile(self._path(i), tile) for i, tile in zip(indices, pixels, strict=True)]
 
     def holds(self, index: int, digest: str) -> bool:
         """See ``TileStore``."""
@@ -56,8 +53,7 @@ class FolderStore:
         return [normalized_name(self._source.tiles[index].id) for index in indices]
 
     def close(self) -> None:
-        """See ``TileStore``."""
-        self._pool.shutdown()
+        """See ``TileStore``: nothing is held."""
 
     def _path(self, index: int) -> Path:
         return self._output / normalized_name(self._source.tiles[index].id)

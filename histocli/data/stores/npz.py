@@ -1,23 +1,20 @@
 """One NPZ file of arrays, as MedMNIST has them: no encoding, no file a tile."""
 
-import hashlib
-import io
+import os
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from histocli.atomic_files import atomic_path
-from histocli.data.stores.row_files import PATTERN, RowFile, open_row_files
+from histocli.data.stores.npz_members import Overlay, add_text, add_tiles
+from histocli.data.stores.part_rows import PartRows, by_split
 from histocli.data.tiles import TileSource
-from histocli.errors import HistoError, SettingsError
 
 FILE_NAME = "tiles.npz"
-# Stays in the cache of a processor while it is read, summed and written.
-BYTES_AT_ONCE = 2**20
 # What MedMNIST calls the splits.
 PREFIXES = {"train": "train", "valid": "val", "test": "test", None: ""}
 
@@ -31,17 +28,13 @@ class NpzStore:
     Args:
         source: The tiles; all of one size.
         output: The folder.
-        workers: Not needed.
         part: The tiles that this process may write.
     """
 
-    def __init__(self, source: TileSource, output: Path, workers: int, part: range) -> None:
-        del workers
+    def __init__(self, source: TileSource, output: Path, part: range) -> None:
         self._source = source
-        self._output = output
         self._path = output / FILE_NAME
-        self._part = part
-        self._files = open_row_files(output)
+        self._rows = PartRows(source, output, part)
 
     def write(self, indices: Sequence[int], pixels: NDArray[np.uint8]) -> list[str]:
         """See ``TileStore``.
@@ -49,12 +42,11 @@ class NpzStore:
         Raises:
             SettingsError: If the tiles differ in size.
         """
-        self._own(pixels.shape[1:]).write(indices, pixels)
-        return [hashlib.sha256(tile).hexdigest() for tile in np.ascontiguousarray(pixels)]
+        return self._rows.write(indices, pixels)
 
     def holds(self, index: int, digest: str) -> bool:
         """See ``TileStore``."""
-        return any(file.holds(index, digest) for file in self._files)
+        return self._rows.holds(index, digest)
 
     def finish(self, indices: Sequence[int], digest: Callable[[int], str | None]) -> None:
         """See ``TileStore``.
@@ -62,29 +54,56 @@ class NpzStore:
         Raises:
             SettingsError: If the tiles of several parts differ in size.
         """
-        self._files = open_row_files(self._output)
+        self._rows.refresh()
         if not indices:
             return
-        shape = self._common_shape()
+        whole = self._rows.whole(indices)
+        if whole is None or len(by_split(self._source, indices)) > 1:
+            with atomic_path(self._path) as temporary, temporary.open("wb") as file:
+                self._write_archive(file, None, indices, digest)
+        else:
+            # The rows lie where the archive has them: it is made around them, and they can still be
+            # read as rows if that should not come to its end.
+            with whole.path.open("r+b") as file:
+                self._write_archive(file, Overlay(file), indices, digest)
+                file.truncate()
+                os.fsync(file.fileno())
+            whole.path.replace(self._path)
+        self.discard()
 
-        def rows(members: Sequence[int]) -> NDArray[np.uint8]:
-            found = np.empty((len(members), *shape), np.uint8)
-            files = [self._file_of(index, digest) for index in members]
-            together = members[-1] - members[0] == len(members) - 1
-            if together and all(file is files[0] for file in files):
-                files[0].read(members[0], found)
-                return found
-            for row, index in enumerate(members):
-                files[row].read(index, found[row])
-            return found
+    def discard(self) -> None:
+        """See ``TileStore``."""
+        self._rows.discard()
 
-        with (
-            atomic_path(self._path) as temporary,
-            zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
-        ):
-            for prefix, members in self._by_split(indices):
+    def is_finished(self, indices: Sequence[int]) -> bool:
+        """See ``TileStore``."""
+        return bool(indices) and self._path.is_file() and not self._rows.are_left()
+
+    def names(self, indices: Sequence[int]) -> list[str]:
+        """See ``TileStore``."""
+        found = {}
+        for split, members in by_split(self._source, indices).items():
+            inside = f"{PREFIXES[split]}/" if split else ""
+            found.update({index: f"{FILE_NAME}#{inside}{row}" for row, index in enumerate(members)})
+        return [found[index] for index in indices]
+
+    def close(self) -> None:
+        """See ``TileStore``: nothing is held."""
+
+    def _write_archive(
+        self,
+        file: IO[bytes],
+        over: Overlay | None,
+        indices: Sequence[int],
+        digest: Callable[[int], str | None],
+    ) -> None:
+        shape = self._rows.shape()
+        # zipfile asks for no more of a file than an overlay has.
+        with zipfile.ZipFile(cast("IO[bytes]", over or file), "w", zipfile.ZIP_STORED) as archive:
+            for split, members in by_split(self._source, indices).items():
+                blocks = self._rows.blocks(members, digest)
+                add_tiles(archive, _key(split, "images"), (len(members), *shape), blocks, over)
                 tiles = [self._source.tiles[index] for index in members]
-                _add(archive, _key(prefix, "images"), shape, members, rows)
                 columns: dict[str, list[str | None]] = {
                     "labels": [tile.label for tile in tiles],
                     "groups": [tile.group for tile in tiles],
@@ -92,99 +111,8 @@ class NpzStore:
                 }
                 for kind, values in columns.items():
                     if any(value is not None for value in values):
-                        _add_text(archive, _key(prefix, kind), [value or "" for value in values])
-        self.discard()
-
-    def discard(self) -> None:
-        """See ``TileStore``."""
-        self.close()
-        for path in self._output.glob(PATTERN):
-            path.unlink()
-
-    def is_finished(self, indices: Sequence[int]) -> bool:
-        """See ``TileStore``."""
-        return bool(indices) and self._path.is_file() and not any(self._output.glob(PATTERN))
-
-    def names(self, indices: Sequence[int]) -> list[str]:
-        """See ``TileStore``."""
-        found = {}
-        for prefix, members in self._by_split(indices):
-            inside = f"{prefix}/" if prefix else ""
-            found.update({index: f"{FILE_NAME}#{inside}{row}" for row, index in enumerate(members)})
-        return [found[index] for index in indices]
-
-    def close(self) -> None:
-        """See ``TileStore``."""
-        self._files = []
-
-    def _by_split(self, indices: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
-        for split, prefix in PREFIXES.items():
-            members = [index for index in indices if self._source.tiles[index].split == split]
-            if members:
-                yield prefix, members
-
-    def _own(self, shape: tuple[int, ...]) -> RowFile:
-        path = self._output / RowFile.name(self._part)
-        found = next((file for file in self._files if file.path == path), None)
-        if found is None:
-            found = RowFile.create(self._output, self._part, shape)
-            self._files.append(found)
-        if found.shape != shape:
-            raise self._differ()
-        return found
-
-    def _common_shape(self) -> tuple[int, ...]:
-        shapes = {file.shape for file in self._files}
-        if len(shapes) != 1:
-            raise self._differ()
-        return shapes.pop()
-
-    def _file_of(self, index: int, digest: Callable[[int], str | None]) -> RowFile:
-        files = [file for file in self._files if file.start <= index < file.stop]
-        if len(files) > 1:
-            files = [file for file in files if file.holds(index, str(digest(index)))]
-        if not files:
-            tile = self._source.tiles[index].id
-            raise HistoError(f"{self._output}: {tile} has been lost; run again with --overwrite")
-        return files[0]
-
-    def _differ(self) -> SettingsError:
-        return SettingsError(
-            f"{self._source.root}: its tiles differ in size, which one array cannot hold; "
-            "choose --to folder or --to zip"
-        )
+                        add_text(archive, _key(split, kind), [value or "" for value in values])
 
 
-def _key(prefix: str, kind: str) -> str:
-    return f"{prefix}_{kind}" if prefix else kind
-
-
-def _add(
-    archive: zipfile.ZipFile,
-    key: str,
-    shape: tuple[int, ...],
-    members: Sequence[int],
-    rows: Callable[[Sequence[int]], NDArray[np.uint8]],
-) -> None:
-    """Add some rows as one array, a few at a time."""
-    with archive.open(_member(key), "w", force_zip64=True) as file:
-        whole = (len(members), *shape)
-        header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": whole}
-        np.lib.format.write_array_header_1_0(file, header)
-        step = max(1, BYTES_AT_ONCE // int(np.prod(shape)))
-        for start in range(0, len(members), step):
-            file.write(rows(members[start : start + step]).reshape(-1).data)
-
-
-def _add_text(archive: zipfile.ZipFile, key: str, values: Sequence[str]) -> None:
-    with io.BytesIO() as buffer:
-        np.lib.format.write_array(buffer, np.array(values), allow_pickle=False)
-        with archive.open(_member(key), "w") as file:
-            file.write(buffer.getvalue())
-
-
-def _member(key: str) -> zipfile.ZipInfo:
-    """A member without a time of its own: the same tiles are the same bytes."""
-    member = zipfile.ZipInfo(f"{key}.npy")
-    member.external_attr = 0o644 << 16
-    return member
+def _key(split: str | None, kind: str) -> str:
+    return f"{PREFIXES[split]}_{kind}" if split else kind

@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-HEADER_BYTES = 24
-PATTERN = ".tiles-*-*.part"
+from histocli.data.stores.npz_members import FIRST_TILE_AT
+
+PATTERN = ".tiles-*-*-*.part"
+NAMES = re.compile(r"\.tiles-(\d+)-(\d+)-(\d+)x(\d+)x(\d+)\.part")
 
 
 @dataclass(frozen=True)
 class RowFile:
     """The tiles ``start`` to ``stop`` of a table; those not written yet are zeros.
 
+    They lie where an NPZ file of them has them. What stands before and behind does not matter.
     Rows are not mapped: a full disk is then an error, not a dead process, and memory stays flat.
     """
 
@@ -28,18 +31,17 @@ class RowFile:
     shape: tuple[int, ...]
 
     @classmethod
-    def name(cls, part: range) -> str:
-        """What the file of a part is called."""
-        return PATTERN.replace("*", str(part.start), 1).replace("*", str(part.stop), 1)
+    def name(cls, part: range, shape: tuple[int, ...]) -> str:
+        """What the file of a part is called; tiles are of ``shape``."""
+        return f".tiles-{part.start}-{part.stop}-{'x'.join(map(str, shape))}.part"
 
     @classmethod
     def create(cls, folder: Path, part: range, shape: tuple[int, ...]) -> "RowFile":
         """Begin the file of a part; tiles are of ``shape``."""
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / cls.name(part)
+        path = folder / cls.name(part, shape)
         with path.open("wb") as file:
-            file.write(np.array(shape, np.int64).tobytes())
-            file.truncate(HEADER_BYTES + len(part) * int(np.prod(shape)))
+            file.truncate(FIRST_TILE_AT + len(part) * int(np.prod(shape)))
         found = cls.open(path)
         if found is None:
             raise OSError(f"{path}: could not be written")
@@ -47,16 +49,15 @@ class RowFile:
 
     @classmethod
     def open(cls, path: Path) -> "RowFile | None":
-        """The file if it is one, and has its full length."""
-        found = re.fullmatch(r"\.tiles-(\d+)-(\d+)\.part", path.name)
-        if found is None or path.stat().st_size < HEADER_BYTES:
+        """The file if it is one, and is no shorter than its tiles."""
+        found = NAMES.fullmatch(path.name)
+        if found is None:
             return None
-        start, stop = int(found[1]), int(found[2])
-        shape = tuple(np.fromfile(path, np.int64, 3).tolist())
+        start, stop, *shape = map(int, found.groups())
         size = (stop - start) * int(np.prod(shape))
-        if path.stat().st_size != HEADER_BYTES + size or not size:
+        if path.stat().st_size < FIRST_TILE_AT + size or not size:
             return None
-        return cls(path, start, stop, shape)
+        return cls(path, start, stop, tuple(shape))
 
     def write(self, indices: Sequence[int], pixels: NDArray[np.uint8]) -> None:
         """Write tiles, by their places in the table."""
@@ -67,7 +68,7 @@ class RowFile:
         try:
             for index, block in blocks:
                 content = np.ascontiguousarray(block).reshape(-1).data
-                place = HEADER_BYTES + (index - self.start) * size
+                place = FIRST_TILE_AT + (index - self.start) * size
                 while content:
                     written = os.pwrite(descriptor, content, place)
                     content, place = content[written:], place + written
@@ -77,7 +78,7 @@ class RowFile:
     def read(self, index: int, into: NDArray[np.uint8]) -> None:
         """Read one tile, by its place in the table, or as many as there is room for."""
         with io.FileIO(self.path) as file:
-            file.seek(HEADER_BYTES + (index - self.start) * int(np.prod(self.shape)))
+            file.seek(FIRST_TILE_AT + (index - self.start) * int(np.prod(self.shape)))
             if file.readinto(into.reshape(-1).data) != into.size:
                 raise OSError(f"{self.path}: ends early")
 

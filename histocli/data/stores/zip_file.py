@@ -23,15 +23,14 @@ class ZipStore:
     Args:
         source: The tiles.
         output: The folder.
-        workers: Encoding threads.
         part: Not needed: each tile is a file until all are there.
     """
 
-    def __init__(self, source: TileSource, output: Path, workers: int, part: range) -> None:
+    def __init__(self, source: TileSource, output: Path, part: range) -> None:
         self._source = source
         self._path = output / FILE_NAME
         self._part = output / PART_NAME
-        self._folder = FolderStore(source, self._part, workers, part)
+        self._folder = FolderStore(source, self._part, part)
 
     def write(self, indices: Sequence[int], pixels: NDArray[np.uint8]) -> list[str]:
         """See ``TileStore``."""
