@@ -100,7 +100,7 @@ class ScaledSection(DeviceSection):
     )
     scheduler: str | None = Field(
         None,
-        description="Dask cluster to work on: local, or tcp://HOST:PORT (histocli[dask]).",
+        description="Dask cluster to work on: local, or tcp://HOST:PORT; needs the extra dask.",
         json_schema_extra=SCALING,
     )
 
@@ -509,6 +509,20 @@ class ExplainSettings(DeviceSection):
     )
     tiles: int = Field(200, ge=1, description="Tiles to explain, drawn evenly from the classes.")
     center_px: int = Field(32, ge=1, description="Side of the center box of the attention share.")
+    box: str | None = Field(
+        None, description="Another region of all tiles: LEFT,TOP,RIGHT,BOTTOM in pixels."
+    )
+    audit: bool = Field(False, description="Test if the maps are faithful and sane; minutes.")
+    audit_tiles: int = Field(48, ge=4, description="Tiles to audit.")
+    evidence: Literal["center", "box", "tissue", "nuclei", "tumor"] | None = Field(
+        None, description="Region that decides the class; what the data tell if not set."
+    )
+    shuffled_run: Path | None = Field(
+        None, description="Audit: run trained on shuffled labels, whose maps must differ."
+    )
+    slides: Path | None = Field(
+        None, description="Explain no split: map the scores over a slide, or a folder of them."
+    )
     pictures: int = Field(8, ge=1, description="Rows of gradcam_analysis.png.")
     batch_size: int = Field(32, ge=1, description="Tiles per batch.")
 
