@@ -1,6 +1,7 @@
 """Errors that a user can act on: each message names the thing and says what to do."""
 
 from pathlib import Path
+from typing import Self
 
 
 class HistoError(Exception):
@@ -13,6 +14,10 @@ class SettingsError(HistoError):
     """A wrong option, setting or combination of them."""
 
     exit_code = 2
+
+
+class BusyOutputError(SettingsError):
+    """Another process is writing the same part of an output; it may end, or be found dead."""
 
 
 class InputError(HistoError):
@@ -46,3 +51,7 @@ class UnreadableTileError(HistoError):
         super().__init__(f"{path}: {reason}")
         self.path = str(path)
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        """Errors travel between processes."""
+        return type(self), (self.path, self.reason)

@@ -444,7 +444,12 @@ class EvaluateSettings(DeviceSection):
         "as-trained", description="as-trained repeats what the operating point was chosen with."
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
-    bootstrap_samples: int = Field(1000, ge=100, description="Replicates of the bootstrap.")
+    bootstrap_samples: int = Field(
+        1000, ge=100, description="Replicates of the bootstrap, and of a permutation test."
+    )
+    proportion_interval: Literal["wilson", "clopper-pearson"] = Field(
+        "wilson", description="Of proportions where tiles are independent; the second is exact."
+    )
     at: str | None = Field(
         None,
         description="Further thresholds, chosen on validation: sensitivity=0.95,cost=5:1, as in train.",

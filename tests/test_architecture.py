@@ -24,7 +24,10 @@ ALLOWED = {
         "metrics",
         "explain",
         "report",
+        # Runs what any command gives it; only commands know what that is.
+        "scaling",
     },
+    "scaling": {"data"},
     "report": {"metrics"},
     "explain": {"models", "data", "stain", "metrics"},
     "training": {"models", "data", "stain", "metrics"},

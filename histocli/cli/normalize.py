@@ -1,15 +1,16 @@
 """`histo normalize`."""
 
-import os
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from histocli.cli.console import Stages, Terminal, make_table
+from histocli.cli.console import Terminal, make_table
 from histocli.cli.defaults import DATA, beside, data_or_default
 from histocli.cli.options import with_settings
+from histocli.cli.scaling import chosen_shard, reachable, run_shards, threads_each
 from histocli.cli.sources import source_options
 from histocli.settings import NormalizeSettings
 
@@ -36,30 +37,34 @@ def normalize(
     Example:  histo normalize data/train --context tile,group,dataset
     """
     from histocli.data.normalized import SUFFIX
-    from histocli.data.shards import choose_shard, describe_missing
+    from histocli.data.shards import describe_missing
     from histocli.preparation.job import NormalizeJob, open_job, run_job
-    from histocli.preparation.setup import chosen_backend
+    from histocli.preparation.output import combine_parts
+    from histocli.preparation.setup import describe_backend
 
     path = data_or_default(source, DATA / "train", terminal)
     output = settings.output or beside(
         path, SUFFIX if settings.image == "normalized" else f"-{settings.image}"
     )
-    shard, origin = choose_shard(settings.shard, os.environ)
-    names = {field.name for field in fields(NormalizeJob)} - {"source", "output", "opening"}
-    opening = source_options(settings)
-    stated = settings.model_dump(include=names)
-    job = NormalizeJob(source=path, output=output, opening=opening, **stated)
-    opened = open_job(job)
+    shard = chosen_shard(settings, terminal)
+    stated = settings.model_dump(include={field.name for field in fields(NormalizeJob)})
+    stated |= {
+        "source": reachable(path, settings),
+        "output": reachable(output, settings),
+        "opening": source_options(settings),
+        "workers": threads_each(settings),
+    }
+    if settings.reference is not None:
+        stated["reference"] = reachable(settings.reference, settings)
+    opened = open_job(NormalizeJob(**stated))
     total = len(opened.source.tiles)
     count = len(shard.part(total))
-    if origin is not None:
-        terminal.say(origin)
     target = f"the typical stain of {path}" if settings.fit else opened.normalizer.reference.name
     part = f"{count} tiles" if shard.is_whole else f"shard {shard}, {count} of {total} tiles"
     terminal.say(
         f"normalizing {part} ({opened.source.layout}) to {output}, method {settings.method}, "
         f"estimate {settings.context} else identity, reference {target}, "
-        f"backend {chosen_backend(opened.normalizer, opened.device)}, device {opened.device}"
+        f"backend {describe_backend(opened.normalizer, opened.device)}, device {opened.device}"
     )
     if settings.dry_run:
         terminal.result(
@@ -67,8 +72,9 @@ def normalize(
             f"would write {count} tiles to {output}",
         )
         return
-    with Stages(terminal) as stages:
-        result = run_job(opened, shard, stages.begin, terminal.say)
+    task = partial(run_job, opened)
+    parts = run_shards(task, shard, settings, terminal, overwrite=settings.overwrite)
+    result = combine_parts(parts)
     rows = [
         *result.by_status.items(),
         *([("unreadable", len(result.skipped))] * bool(result.skipped)),

@@ -1,13 +1,15 @@
 """`histo predict`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from histocli.cli.console import Stages, Terminal, make_table
+from histocli.cli.console import Terminal, make_table
 from histocli.cli.defaults import run_or_newest, use_settings
 from histocli.cli.options import with_settings
+from histocli.cli.scaling import chosen_shard, reachable, run_shards
 from histocli.settings import PredictSettings
 
 
@@ -25,18 +27,26 @@ def predict(
 
     Example:  histo predict runs/efficientnet-1 new-tiles --output predictions.csv
     """
+    from histocli.data.shards import describe_missing
+    from histocli.training.predict_shards import combine_facts
     from histocli.training.use import predict_source
 
-    with Stages(terminal) as stages:
-        facts = predict_source(
-            run_or_newest(run, Path("runs"), terminal),
-            source,
-            settings.output,
-            use_settings(settings),
-            stages.begin,
-            overwrite=settings.overwrite,
-        )
+    shard = chosen_shard(settings, terminal)
+    task = partial(
+        predict_source,
+        reachable(run_or_newest(run, Path("runs"), terminal), settings),
+        reachable(source, settings),
+        reachable(settings.output, settings),
+        use_settings(settings),
+    )
+    parts = run_shards(task, shard, settings, terminal, overwrite=settings.overwrite)
+    facts = {**combine_facts(parts), "shard": str(shard)}
+    missing = facts["missing_shards"]
     table = make_table("Predictions", ["predicted", "tiles"], list(facts["predicted"].items()))
-    terminal.result(facts, table, f"wrote {settings.output}")
+    said = f"predicted shard {shard} of" if missing else "wrote"
+    terminal.result(facts, table, f"{said} {settings.output}")
+    if missing:
+        terminal.say(describe_missing(missing))
     if facts["skipped"]:
-        terminal.say(f"{facts['skipped']} tiles could not be read: see {facts['skipped_list']}")
+        where = "skipped.csv will name them" if missing else f"see {facts['skipped_list']}"
+        terminal.say(f"{facts['skipped']} tiles could not be read: {where}")

@@ -1,6 +1,6 @@
 """`histo qc`."""
 
-import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +9,7 @@ import typer
 from histocli.cli.console import Terminal, make_table
 from histocli.cli.defaults import DATA, beside, data_or_default
 from histocli.cli.options import with_settings
+from histocli.cli.scaling import chosen_shard, reachable, run_shards, threads_each
 from histocli.cli.sources import source_options
 from histocli.settings import QcSettings
 
@@ -39,48 +40,40 @@ def qc(
       histo qc data
       histo qc data/train --fit --apply
     """
-    from histocli.data.opening import facts_of
-    from histocli.data.shards import choose_shard, describe_missing
-    from histocli.data.shared_output import SharedOutput
+    from histocli.data.shards import describe_missing
     from histocli.qc.apply import SUFFIX, check_manifest, write_passed
-    from histocli.qc.check import check_tiles
-    from histocli.qc.output import check_folder
-    from histocli.run_record import RunRecord
+    from histocli.qc.job import QCJob, open_job, run_job
 
     path = data_or_default(source, DATA / "train", terminal)
     output = settings.output or beside(path, "-qc")
-    shard, origin = choose_shard(settings.shard, os.environ)
-    tiles = source_options(settings).open(path)
+    shard = chosen_shard(settings, terminal)
+    judging, recorded = _judging(settings)
+    job = QCJob(
+        source=reachable(path, settings),
+        output=reachable(output, settings),
+        judging=judging,
+        recorded=recorded,
+        batch_size=settings.batch_size,
+        workers=threads_each(settings),
+        seed=settings.seed,
+        strict=settings.strict,
+        opening=source_options(settings),
+    )
+    opened = open_job(job)
+    tiles = opened.source
     if settings.apply:
         check_manifest(tiles)
     total = len(tiles.tiles)
     count = len(shard.part(total))
-    if origin is not None:
-        terminal.say(origin)
     part = f"{count} tiles" if shard.is_whole else f"shard {shard}, {count} of {total} tiles"
     terminal.say(f"checking {part} ({tiles.layout}), results to {output}")
     if settings.dry_run:
         facts = {"dry_run": True, "tiles": count, "output": output}
         terminal.result(facts, f"would check {count} tiles and write {output}")
         return
-    judging, stated = _judging(settings)
-    check_folder(output)
-    with SharedOutput(output, shard, say=terminal.say) as shared:
-        digest = shared.source_sha256(tiles)
-        inputs = {"source": {"path": str(path), "sha256": digest, "tiles": total}}
-        inputs["source"] |= facts_of(tiles)
-        with terminal.progress("checking", count) as progress:
-            result = check_tiles(
-                tiles,
-                shared,
-                judging=judging,
-                batch_size=settings.batch_size,
-                workers=settings.workers,
-                overwrite=settings.overwrite,
-                strict=settings.strict,
-                progress=progress,
-                record=RunRecord("qc", stated, inputs, seed=settings.seed),
-            )
+    task = partial(run_job, opened)
+    parts = run_shards(task, shard, settings, terminal, overwrite=settings.overwrite)
+    result = min(parts, key=lambda part: len(part.missing))
     if result.missing:
         facts = {"output": output, "missing_shards": [str(one) for one in result.missing]}
         terminal.result({**facts, "shard": str(shard)}, f"wrote shard {shard} of {output}")

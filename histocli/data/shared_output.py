@@ -20,7 +20,7 @@ from histocli.atomic_files import write_json, write_text
 from histocli.data.journal_entries import JournalEntries
 from histocli.data.shards import Shard
 from histocli.data.tiles import Inspectable, Tile, TileSource, content_hash
-from histocli.errors import SettingsError
+from histocli.errors import BusyOutputError, SettingsError
 
 MARKS = ("begun", "done")
 
@@ -35,8 +35,8 @@ class SharedOutput:
         say: Told what is waited for.
 
     Raises:
-        SettingsError: On entering, if another process has the part, or the output is being written
-            in another number of parts.
+        BusyOutputError: On entering, if another process has the part.
+        SettingsError: On entering, if the output is being written in another number of parts.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class SharedOutput:
             self._check_number_of_parts()
             if not _acquire(self._lock):
                 what = "it" if self.shard.is_whole else f"its shard {self.shard}"
-                raise SettingsError(
+                raise BusyOutputError(
                     f"{self.output}: another process is writing {what}; wait until that has ended and "
                     "run again, or choose another --output"
                 )

@@ -1,12 +1,10 @@
 """Tiles that are the same, or nearly so, and what follows from it."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -14,7 +12,6 @@ from histocli.data.tiles import Tile
 from histocli.qc.near_duplicates import near_pairs
 from histocli.qc.perceptual_hash import Bits
 
-DIGEST_BYTES = 16
 # Which of several copies is kept: a tile of a test set is the last to be given up.
 KEPT_FIRST = {"test": 0, "valid": 1, "train": 2, None: 3}
 
@@ -54,13 +51,6 @@ class DuplicateSets:
     def contradicted(self) -> set[str]:
         """Ids of the tiles whose label is not to be trusted."""
         return {tile for identical in self.contradictory_label_sets for tile in identical}
-
-
-def pixel_digest(pixels: NDArray[np.uint8]) -> bytes:
-    """Hash of a tile's decoded pixels, ``(3, H, W)``, and its shape: the same for PNG and TIFF."""
-    content = hashlib.sha256(repr(pixels.shape).encode())
-    content.update(np.ascontiguousarray(pixels).data)
-    return content.digest()[:DIGEST_BYTES]
 
 
 def find_duplicates(

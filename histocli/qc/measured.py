@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from histocli.data.pixel_digest import DIGEST_BYTES, pixel_digest
 from histocli.data.tiles import Tile, TileBatch
 from histocli.data.writing import journal_lines
-from histocli.qc.duplicates import DIGEST_BYTES, pixel_digest
 from histocli.qc.measures import QC_MEASURES, measure_tiles
 from histocli.qc.perceptual_hash import HASH_BYTES, Bits, perceptual_hashes
 from histocli.qc.verdict import RELATIVE_SHARPNESS, Measures

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from histocli.data.loading import SkippedTile, load_batches
 from histocli.data.tiles import TileSource, in_chunks
 from histocli.data.writing import Journal
-from histocli.metrics.calibration import apply_temperature
+from histocli.metrics.calibrators import calibrate
 from histocli.metrics.operating_point import decide
 from histocli.models.checkpoint import BEST
 from histocli.models.classifier import ModelCard, TileClassifier
@@ -77,7 +77,6 @@ def describe(
 ) -> Predictions:
     """Probabilities as a table: decided at the operating point, calibrated, joined with the tiles."""
     tiles = [source.tiles[index] for index in indices]
-    temperature = card.calibration.get("temperature")
     threshold = float(card.operating_point.get("threshold", 0.5))
     return Predictions(
         tiles=[tile.id for tile in tiles],
@@ -86,16 +85,15 @@ def describe(
         predicted=decide(probabilities, card.classes, card.positive_class, threshold),
         labels=[tile.label for tile in tiles],
         groups=[tile.group for tile in tiles],
-        calibrated=None if temperature is None else apply_temperature(probabilities, temperature),
+        calibrated=calibrate(probabilities, card.calibration),
     )
 
 
-def journal_path(output: Path, run: Path, source_sha256: str, *facts: object) -> Path:
-    """Name of the journal of a table: bound to the model, the tiles and what changes the digits."""
+def work_identity(run: Path, source_sha256: str, *facts: object) -> str:
+    """Tells predictions apart: by the model, the tiles and what changes the digits."""
     weights = hashlib.sha256((run / f"{BEST}.safetensors").read_bytes()).hexdigest()
     card = (run / f"{BEST}.json").read_text()
-    identity = hashlib.sha256(repr((weights, card, source_sha256, facts)).encode()).hexdigest()
-    return output.with_name(f".{output.name}.{identity[:12]}.journal")
+    return hashlib.sha256(repr((weights, card, source_sha256, facts)).encode()).hexdigest()
 
 
 def _to_journal(

@@ -1,25 +1,28 @@
 """Use a trained run: predict a split of its data, or tiles that it has never seen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from histocli.data.loading import SkippedTile, check_skipped, write_skipped
+from histocli.data.loading import SKIPPED_NAME, SkippedTile, check_skipped
 from histocli.data.opening import AS_IT_IS, SourceOptions, tiling_of_the_model
-from histocli.data.tiles import Split, content_hash
+from histocli.data.shards import Shard
+from histocli.data.shared_output import SharedOutput
+from histocli.data.tiles import Split
 from histocli.data.writing import Journal
-from histocli.errors import SettingsError
 from histocli.models.checkpoint import load_model
 from histocli.models.classifier import ModelCard
 from histocli.predictions import Predictions
 from histocli.run_record import RunRecord
 from histocli.training.devices import find_device
 from histocli.training.epoch import LoopSettings
-from histocli.training.predict import journal_path, predict
+from histocli.training.predict import predict, work_identity
+from histocli.training.predict_shards import check_table, predict_part
 from histocli.training.run import check_raw, open_split
 
 Advance = Callable[[int], None]
+WHOLE = Shard()
 
 
 @dataclass(frozen=True)
@@ -91,47 +94,63 @@ def predict_source(
     begin: Callable[[str, int], Advance],
     *,
     overwrite: bool = False,
+    shard: Shard = WHOLE,
+    say: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Predict every tile of a source and write the table; a stopped prediction continues.
+    """Predict every tile of a source, or of a part, into a table; a stopped prediction continues.
+
+    Args:
+        run: The run.
+        path: The source.
+        output: The table to write.
+        use: How.
+        begin: Called with the stage and its number of tiles.
+        overwrite: Replace the table.
+        shard: The part; the last of several to finish writes the table.
+        say: Told what is waited for.
 
     Raises:
         SettingsError: If the table exists and may not be replaced.
     """
-    if output.exists() and not overwrite:
-        raise SettingsError(f"{output} exists; pass --overwrite, or choose another --output")
+    check_table(output, shard, overwrite=overwrite)
     model, card = load_model(run, find_device(use.device))
     record = RunRecord.read_if_present(run)
     trained = tiling_of_the_model(record.inputs.get("data", {})) if record else {}
     source = use.opening.open(path, trained)
     check_raw(path, run, trained_on_normalized=card.trained_on_normalized)
-    indices = range(len(source.tiles))
     loop = use.loop(card)
-    facts = (use.batch_size, loop.views, str(loop.device))
-    journal_file = journal_path(output, run, content_hash(source, indices), *facts)
-    skipped: list[SkippedTile] = []
-    with Journal(journal_file) as journal:
-        predictions = predict(
+
+    def compute(
+        indices: Sequence[int], journal: Journal, skipped: list[SkippedTile], *, silent: bool
+    ) -> Predictions:
+        return predict(
             model,
             card,
             source,
             indices,
-            replace(loop, progress=begin("predicting", len(indices))),
+            replace(loop, progress=None if silent else begin("predicting", len(indices))),
             skipped,
             batch_size=use.batch_size,
             workers=use.workers,
             journal=journal,
         )
-        check_skipped(skipped, len(indices), strict=False)
-        predictions.write(output)
-        listed = write_skipped(output.parent, skipped)
-        journal.remove()
-    check_skipped(skipped, len(indices), strict=use.strict)
-    counts = {name: list(predictions.predicted).count(name) for name in card.classes}
+
+    with SharedOutput(output, shard, table=True, say=say) as shared:
+        facts = (use.batch_size, loop.views, loop.device.type)
+        identity = work_identity(run, shared.source_sha256(source), *facts)
+        result = predict_part(
+            source, shared, identity, compute, batch_size=use.batch_size, overwrite=overwrite
+        )
+    if not result.missing:
+        check_skipped(result.skipped, len(source.tiles), strict=use.strict)
+    predicted = list(result.predictions.predicted)
+    listed = output.parent / SKIPPED_NAME if result.skipped and not result.missing else None
     return {
         "output": output,
         "run": run,
-        "tiles": len(predictions.tiles),
-        "predicted": counts,
-        "skipped": len(skipped),
+        "tiles": len(predicted),
+        "predicted": {name: predicted.count(name) for name in card.classes},
+        "skipped": len(result.skipped),
         "skipped_list": listed,
+        "missing_shards": list(result.missing),
     }

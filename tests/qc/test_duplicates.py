@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from histocli.data.pixel_digest import pixel_digest
 from histocli.data.tiles import Tile
-from histocli.qc.duplicates import find_duplicates, pixel_digest
+from histocli.qc.duplicates import find_duplicates
 
 
 def test_digest_is_of_pixels_and_shape() -> None:
