@@ -1,11 +1,9 @@
 """``gradcam_analysis.png``: chosen tiles, their maps, and what the model said of them."""
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -13,33 +11,30 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from histocli.atomic_files import write_bytes
 from histocli.data.images import read_image
 from histocli.data.tiles import TileSource
+from histocli.explain.drawing import (
+    COLORMAP,
+    CORRECT,
+    FRAME,
+    INK,
+    MUTED,
+    WRONG,
+    colored,
+    overlaid,
+    written_figure,
+)
+from histocli.explain.methods import METHODS
 from histocli.explain.scores.center import CenterBox
 from histocli.explain.selection import Choice
 
-# Two colors of Okabe and Ito's palette; words say the same.
-CORRECT, WRONG = "#0072B2", "#D55E00"
-INK, MUTED, FRAME = "#1a1a1a", "#595959", "#b0b0b0"
-# Perceptually uniform, and unlike hematoxylin and eosin.
-COLORMAP = "viridis"
-# The overlay hides nothing where there is no attention, and never all of the tissue.
-OPACITY = 0.62
-DOTS_PER_INCH = 150
 # Inches.
 TILE, GAP, MARGIN, CAPTION, HEADER, FOOTER = 1.9, 0.1, 0.25, 2.55, 1.2, 0.75
 VALUE = 0.75  # from the left of a caption to its second column
 NAME_CHARACTERS, CLASS_CHARACTERS, HEADING_CHARACTERS = 34, 20, 11
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "text.color": INK,
-    "text.parse_math": False,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-}
-METHOD_NAMES = {"gradcam": "Grad-CAM"}
+
+# From uint8 tiles (H, W, 3) to the same, with their stains normalised.
+Normalize = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 def write_figure(
@@ -48,6 +43,7 @@ def write_figure(
     output: Path,
     choices: Sequence[Choice],
     result: Mapping[str, Any],
+    normalize: Normalize | None = None,
 ) -> None:
     """Draw one row per chosen tile and write the PNG, whole, with the same bytes each time.
 
@@ -57,12 +53,13 @@ def write_figure(
         output: Folder of the explanation, with the maps.
         choices: Rows.
         result: Content of ``attention.json``.
+        normalize: Gives the tile as the network sees it; None where that is the tile itself.
     """
-    width = 2 * MARGIN + 3 * (TILE + GAP) + CAPTION
+    columns = 3 if normalize is None else 4
+    width = 2 * MARGIN + columns * (TILE + GAP) + CAPTION
     height = HEADER + len(choices) * (TILE + GAP) + FOOTER
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height))
-        _draw_header(figure, result)
+    with written_figure(path, width, height) as figure:
+        _draw_header(figure, result, normalized=normalize is not None)
         for row, choice in enumerate(choices):
             top = height - HEADER - row * (TILE + GAP)
             pixels = source.read(choice.tile.index)
@@ -70,25 +67,13 @@ def write_figure(
             box = CenterBox.of(*choice.tile.size_px, int(result["center_px"]))
             pictures: list[NDArray[Any]]
             pictures = [pixels, colored(attention), overlaid(pixels, attention)]
+            if normalize is not None:
+                pictures.insert(1, normalize(pixels))
             for column, picture in enumerate(pictures):
                 axes = _axes(figure, MARGIN + column * (TILE + GAP), top - TILE, TILE, TILE)
-                _draw_picture(axes, picture, box, on_tissue=column != 1)
-            _draw_caption(figure, choice, MARGIN + 3 * (TILE + GAP) + 0.08, top)
-        _draw_scale(figure)
-        content = io.BytesIO()
-        figure.savefig(content, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    write_bytes(path, content.getvalue())
-
-
-def colored(attention: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A map in [0, 1] ``(H, W)`` as colors ``(H, W, 3)``."""
-    return np.asarray(mpl.colormaps[COLORMAP](attention)[..., :3])
-
-
-def overlaid(pixels: NDArray[np.uint8], attention: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The map over the tile, the more opaque the stronger the attention."""
-    opacity = OPACITY * attention[..., np.newaxis]
-    return (1 - opacity) * (pixels / 255) + opacity * colored(attention)
+                _draw_picture(axes, picture, box, on_tissue=column != columns - 2)
+            _draw_caption(figure, choice, MARGIN + columns * (TILE + GAP) + 0.08, top)
+        _draw_scale(figure, columns)
 
 
 def _axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
@@ -104,9 +89,9 @@ def _text(figure: Figure, left: float, top: float, text: str, **style: Any) -> N
     figure.text(left / across, top / up, text, ha="left", va="top", **style)
 
 
-def _draw_header(figure: Figure, result: Mapping[str, Any]) -> None:
+def _draw_header(figure: Figure, result: Mapping[str, Any], *, normalized: bool) -> None:
     top = figure.get_size_inches()[1]
-    method = METHOD_NAMES.get(result["method"], result["method"])
+    method = METHODS[result["method"]]
     rows, columns = result["grid"]
     views = ", mean of all turns and flips" if result["test_time_augmentation"] == "d4" else ""
     _text(
@@ -129,7 +114,8 @@ def _draw_header(figure: Figure, result: Mapping[str, Any]) -> None:
     evidence = (
         f"evidence for {_short(explained, HEADING_CHARACTERS) if explained else 'prediction'}"
     )
-    for column, name in enumerate(("tile", evidence, "overlay")):
+    names = ("tile", *(("normalized",) if normalized else ()), evidence, "overlay")
+    for column, name in enumerate(names):
         left = MARGIN + column * (TILE + GAP)
         _text(figure, left, top - HEADER + 0.24, name, fontweight="bold")
 
@@ -174,8 +160,8 @@ def _draw_caption(figure: Figure, choice: Choice, left: float, top: float) -> No
     _text(figure, left, top - 1.68, _short(tile.id, NAME_CHARACTERS), color=MUTED, fontsize=7)
 
 
-def _draw_scale(figure: Figure) -> None:
-    axes = _axes(figure, MARGIN, 0.42, 3 * TILE + 2 * GAP, 0.12)
+def _draw_scale(figure: Figure, columns: int) -> None:
+    axes = _axes(figure, MARGIN, 0.42, columns * (TILE + GAP) - GAP, 0.12)
     scale = figure.colorbar(
         ScalarMappable(cmap=COLORMAP), cax=axes, orientation="horizontal", ticks=[0, 0.5, 1]
     )

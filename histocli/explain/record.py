@@ -1,8 +1,8 @@
 """What is known of one explained tile, and the files that tell it."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from histocli.atomic_files import write_csv
 from histocli.data.writing import write_tile
+from histocli.explain.scores.regions import RegionScore
 
 MAPS = "maps"
 COLUMNS = (
     *("tile", "group", "label", "predicted", "probability", "explained_class"),
     *("center_share", "enrichment", "map_file"),
 )
+REGION_COLUMNS = ("share", "chance", "enrichment", "pointing", "overlap")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class ExplainedTile:
         chance_share: What a map that is the same everywhere would have.
         margin: How far the probability is from changing the prediction, 0 to 1.
         size_px: Height and width.
+        regions: How the map lies to the regions that are known of the tile.
+        stains: How much of either stain lies where the map is.
+        ring_only: True if the tile is known to have tumor, but none in its center.
     """
 
     index: int
@@ -47,6 +52,9 @@ class ExplainedTile:
     chance_share: float
     margin: float
     size_px: tuple[int, int]
+    regions: Mapping[str, RegionScore] = field(default_factory=dict)
+    stains: Mapping[str, RegionScore] = field(default_factory=dict)
+    ring_only: bool = False
 
     @property
     def is_correct(self) -> bool:
@@ -70,20 +78,45 @@ class ExplainedTile:
 
 
 def write_table(path: Path, tiles: Sequence[ExplainedTile]) -> None:
-    """Write ``attention.csv``; the share of an empty map is an empty cell."""
+    """Write ``attention.csv``; what is undefined, as the share of an empty map, is an empty cell."""
+    regions = list(dict.fromkeys(name for tile in tiles for name in tile.regions))
+    stains = list(dict.fromkeys(name for tile in tiles for name in tile.stains))
+    # The center's own columns are the two that have always been there.
+    measured = [
+        f"{name}_{what}"
+        for name in regions
+        for what in REGION_COLUMNS
+        if f"{name}_{what}" not in COLUMNS
+    ]
     write_csv(
         path,
-        COLUMNS,
+        [*COLUMNS, "tumor_in_ring_only", *measured, *(f"{name}_enrichment" for name in stains)],
         [
             [
                 *(tile.id, tile.group, tile.label, tile.predicted),
                 *(tile.probability, tile.explained_class),
                 *([None, None] if tile.is_empty else [tile.center_share, tile.enrichment]),
-                tile.map_file,
+                *(tile.map_file, tile.ring_only),
+                *_measured(tile, regions, stains),
             ]
             for tile in tiles
         ],
     )
+
+
+def _measured(
+    tile: ExplainedTile, regions: Sequence[str], stains: Sequence[str]
+) -> Iterator[float | None]:
+    for name in regions:
+        for what in REGION_COLUMNS:
+            if f"{name}_{what}" not in COLUMNS:
+                yield _defined(getattr(tile.regions.get(name), what, math.nan))
+    for name in stains:
+        yield _defined(tile.stains[name].enrichment)
+
+
+def _defined(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def write_map(output: Path, tile: ExplainedTile, values: NDArray[np.float64]) -> None:

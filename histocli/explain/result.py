@@ -4,21 +4,25 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from histocli.explain.layers import Layer
 from histocli.explain.record import ExplainedTile
 from histocli.explain.scores.center import CenterBox, ceiling_share, chance_share
-from histocli.explain.scores.summary import summarize_shares
+from histocli.explain.scores.summary import summarize_region, summarize_shares, summarize_stain
 from histocli.models.classifier import ModelCard
+
+# In place of a layer's name where a method changes the tile itself.
+INPUT = "input"
+RING_ONLY = "tumor in the ring only"
 
 
 def describe_result(
     tiles: Sequence[ExplainedTile],
     card: ModelCard,
-    layer: str,
-    grid: tuple[int, int],
+    layer: Layer | None,
     center_px: int,
     seed: int,
 ) -> dict[str, Any]:
@@ -30,19 +34,19 @@ def describe_result(
     Args:
         tiles: One or more.
         card: Of the model.
-        layer: Dotted name.
-        grid: Rows and columns of the layer's feature maps.
+        layer: What was explained; None for the tile itself.
         center_px: Side of the center box.
         seed: Of the bootstrap.
     """
     sizes = Counter(tile.size_px for tile in tiles)
     (height, width), _ = max(sizes.items(), key=lambda item: (item[1], item[0]))
+    grid = (height, width) if layer is None else layer.grid
     box = CenterBox.of(height, width, center_px)
     ceiling = ceiling_share(grid, height, width, box)
     binary = len(card.classes) == 2
     notes = _notes(grid, (height, width), box, ceiling, len(sizes))
     return {
-        "layer": layer,
+        "layer": INPUT if layer is None else layer.name,
         "grid": list(grid),
         "tiles": len(tiles),
         "tile_size_px": [height, width],
@@ -59,8 +63,48 @@ def describe_result(
             for name in card.classes
             if any(tile.label == name for tile in tiles)
         },
+        "regions": _by_group(tiles, card, "regions", seed),
+        "stains": _by_group(tiles, card, "stains", seed),
         **({"note": " ".join(notes)} if notes else {}),
     }
+
+
+def tile_groups(
+    tiles: Sequence[ExplainedTile], classes: Sequence[str]
+) -> dict[str, list[ExplainedTile]]:
+    """Tiles by true class, and those with tumor outside their center alone once more for themselves."""
+    groups = {name: [tile for tile in tiles if tile.label == name] for name in classes}
+    groups |= {
+        f"{name}, {RING_ONLY}": [tile for tile in members if tile.ring_only]
+        for name, members in groups.items()
+    }
+    return {name: members for name, members in groups.items() if members}
+
+
+def _by_group(
+    tiles: Sequence[ExplainedTile],
+    card: ModelCard,
+    kind: Literal["regions", "stains"],
+    seed: int,
+) -> dict[str, Any]:
+    """By region or stain, then by group of tiles."""
+    summarize = summarize_region if kind == "regions" else summarize_stain
+    names = dict.fromkeys(name for tile in tiles for name in getattr(tile, kind))
+    found: dict[str, Any] = {}
+    for name in names:
+        groups = {
+            group: [
+                (getattr(tile, kind)[name], tile.group)
+                for tile in members
+                if name in getattr(tile, kind)
+            ]
+            for group, members in tile_groups(tiles, card.classes).items()
+        }
+        found[name] = {
+            group: summarize([score for score, _ in pairs], [own for _, own in pairs], seed)
+            for group, pairs in groups.items()
+        }
+    return found
 
 
 def _summarize(tiles: Sequence[ExplainedTile], seed: int) -> dict[str, Any]:
@@ -116,6 +160,18 @@ def result_table(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
             ]
         )
     return header, rows
+
+
+def verdict_lines(result: Mapping[str, Any]) -> list[str]:
+    """The verdict of the audit and each of its checks; nothing without an audit."""
+    if "audit" not in result:
+        return []
+    verdict, tiles = result["audit"]["verdict"], result["audit"]["tiles"]
+    checks = [
+        f"  {'passes' if check['passed'] else 'FAILS'}: {check['says']}"
+        for check in verdict["checks"]
+    ]
+    return [f"Audit of {tiles} tiles: {verdict['words'].partition(':')[0].rstrip('.')}.", *checks]
 
 
 def _in_words(estimate: Mapping[str, Any], form: str) -> str:

@@ -40,12 +40,36 @@ def test_our_architectures_are_explained_where_they_decide() -> None:
     assert layer.name.startswith(("head.", "backbone.bn2"))
 
 
-@pytest.mark.parametrize("name", ["test_vit", "swin_tiny_patch4_window7_224"])
-def test_networks_of_tokens_are_refused_with_advice(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "layer", "grid"),
+    [
+        # Decides from its class token: the other tokens matter up to the last attention.
+        ("test_vit", "blocks.5.norm1", (10, 10)),
+        # Four registers before the tokens of the grid, which are averaged.
+        ("vit_wee_patch16_reg1_gap_256", "blocks.13", (16, 16)),
+        ("mixer_s32_224", "norm", (7, 7)),
+    ],
+)
+def test_a_network_of_tokens_is_explained_where_they_last_matter(
+    name: str, layer: str, grid: tuple[int, int]
+) -> None:
     network = timm.create_model(name, num_classes=2).eval()
-    side = network.default_cfg["input_size"][-1]
-    with pytest.raises(SettingsError, match=r"convolutional network .* or name a layer"):
-        find_layer(network, side)
+    found = find_layer(network, network.default_cfg["input_size"][-1])
+    assert (found.name, found.grid) == (layer, grid)
+    assert not any(module._forward_hooks for module in network.modules())  # noqa: SLF001
+
+
+def test_shifted_windows_are_explained_at_their_last_map() -> None:
+    network = timm.create_model(
+        "swin_tiny_patch4_window7_224",
+        num_classes=2,
+        embed_dim=24,
+        depths=(1, 1, 1, 1),
+        num_heads=(1, 2, 3, 4),
+    ).eval()
+    found = find_layer(network, 224)
+    assert (found.name, found.grid) == ("norm", (7, 7))
+    assert found.arrangement.kind == "channels_last"
 
 
 def test_a_layer_of_a_token_network_with_a_feature_map_may_be_named() -> None:

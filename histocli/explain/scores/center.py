@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from histocli.errors import SettingsError
 from histocli.explain.scores.enlarging import interpolation_matrix
 
 
@@ -24,6 +25,23 @@ class CenterBox:
         rows, columns = min(center_px, height), min(center_px, width)
         top, left = (height - rows) // 2, (width - columns) // 2
         return cls(top, left, top + rows, left + columns)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The box that ``LEFT,TOP,RIGHT,BOTTOM`` states, right and bottom excluded.
+
+        Raises:
+            SettingsError: If the text is no such box.
+        """
+        try:
+            left, top, right, bottom = (int(number) for number in text.split(","))
+        except ValueError:
+            left = top = right = bottom = -1
+        if not (0 <= left < right and 0 <= top < bottom):
+            raise SettingsError(
+                f"--box {text!r} is no box; state LEFT,TOP,RIGHT,BOTTOM in pixels, such as 32,32,64,64"
+            )
+        return cls(top, left, bottom, right)
 
     @property
     def area(self) -> int:

@@ -1,16 +1,15 @@
-"""The mean share of a class of tiles, with a bootstrap interval that respects patients and slides."""
+"""What some tiles say together of the center and of the other regions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from histocli.metrics.bootstrap import CLUSTERED, STRATIFIED
-from histocli.metrics.definitions.arrays import FloatArray, IntArray, weighted_mean
-from histocli.metrics.intervals import UNDEFINED, Interval, percentile_interval
-from histocli.metrics.resampling import clustered_weights, stratified_weights
+from histocli.explain.scores.clustered_mean import bootstrap_method, clustered_means
+from histocli.explain.scores.regions import RegionScore
+from histocli.metrics.definitions.arrays import FloatArray
 
-SAMPLES = 1000
+NOTHING = "no tile has both a map and such a region"
 
 
 def summarize_shares(
@@ -29,61 +28,74 @@ def summarize_shares(
         ``attention.json`` has them; a bound that is undefined is NaN, with a ``reason``.
     """
     kept = np.flatnonzero(np.isfinite(shares))
-    clusters = _clusters([groups[row] for row in kept.tolist()])
-    share, ratio = shares[kept], shares[kept] / chances[kept]
-    obstacle = _obstacle(len(kept), clusters)
-    replicates: list[FloatArray] = [np.empty((0, 2))]
-    if obstacle is None:
-        both = np.stack([share, ratio])
-        replicates += [
-            np.stack([weighted_mean(row, weights) for row in both], axis=1)
-            for weights in _resampled(len(kept), clusters, seed)
-        ]
-    columns = np.concatenate(replicates).T
-    means = [float(values.mean()) if len(kept) else UNDEFINED for values in (share, ratio)]
-    center, enrichment = (
-        _estimate(mean, column, obstacle) for mean, column in zip(means, columns, strict=True)
-    )
+    names = [groups[row] for row in kept.tolist()]
+    share = shares[kept]
+    center, enrichment = clustered_means([share, share / chances[kept]], names, seed)
     return {
         "n": len(shares),
         "empty_maps": len(shares) - len(kept),
-        "center_share": {**center, "method": STRATIFIED if clusters is None else CLUSTERED},
-        "outside_share": 1 - means[0],
+        "center_share": {**center, "method": bootstrap_method(names)},
+        "outside_share": 1 - center["value"],
         "enrichment": enrichment,
     }
 
 
-def _estimate(mean: float, replicates: FloatArray, obstacle: str | None) -> dict[str, Any]:
-    interval = (
-        percentile_interval(replicates)
-        if obstacle is None
-        else Interval(UNDEFINED, UNDEFINED, obstacle)
-    )
-    reason = {} if interval.reason is None else {"reason": interval.reason}
-    return {"value": mean, "ci_low": interval.low, "ci_high": interval.high, **reason}
+def summarize_region(
+    scores: Sequence[RegionScore], groups: Sequence[str | None], seed: int
+) -> dict[str, Any]:
+    """Mean share, chance, ceiling, enrichment, pointing game and overlap over some tiles.
+
+    Args:
+        scores: Of each tile; those without a map or without the region are left out.
+        groups: Patient or slide.
+        seed: Of the bootstrap.
+    """
+    kept, names = _defined(scores, groups)
+    columns = ("share", "chance", "ceiling", "enrichment", "pointing", "overlap")
+    found = clustered_means([_column(kept, name) for name in columns], names, seed, NOTHING)
+    share, chance, ceiling, enrichment, pointing, overlap = found
+    return {
+        "n": len(kept),
+        "share": share,
+        "chance": chance["value"],
+        "ceiling": ceiling["value"],
+        "enrichment": enrichment,
+        "pointing_game": pointing,
+        "overlap": overlap,
+    }
 
 
-def _obstacle(tiles: int, clusters: IntArray | None) -> str | None:
-    """Why there is no interval; None where there is one."""
-    if tiles == 0:
-        return "every map is empty"
-    if tiles == 1:
-        return "there is one tile only, so nothing to resample"
-    if clusters is not None and clusters.max() == 0:
-        return "there is one group only, so nothing to resample"
-    return None
+def summarize_stain(
+    scores: Sequence[RegionScore], groups: Sequence[str | None], seed: int
+) -> dict[str, Any]:
+    """Mean concentration of a stain where the maps are, and all over the tiles.
+
+    Args:
+        scores: Of each tile, by ``score_stain``.
+        groups: Patient or slide.
+        seed: Of the bootstrap.
+    """
+    kept, names = _defined(scores, groups)
+    columns = [_column(kept, name) for name in ("share", "chance", "enrichment")]
+    attended, everywhere, enrichment = clustered_means(columns, names, seed, NOTHING)
+    return {
+        "n": len(kept),
+        "attended": attended["value"],
+        "everywhere": everywhere["value"],
+        "enrichment": enrichment,
+    }
 
 
-def _resampled(tiles: int, clusters: IntArray | None, seed: int) -> Iterator[FloatArray]:
-    if clusters is None:
-        return stratified_weights(np.zeros(tiles, np.int64), SAMPLES, seed)
-    return clustered_weights(clusters, SAMPLES, seed)
+def _defined(
+    scores: Sequence[RegionScore], groups: Sequence[str | None]
+) -> tuple[list[RegionScore], list[str | None]]:
+    pairs = [
+        (score, group)
+        for score, group in zip(scores, groups, strict=True)
+        if np.isfinite(score.enrichment)
+    ]
+    return [score for score, _ in pairs], [group for _, group in pairs]
 
 
-def _clusters(groups: Sequence[str | None]) -> IntArray | None:
-    """Number the groups in order of appearance; a tile without one is a cluster of its own."""
-    if not any(groups):
-        return None
-    keys = [group or (row,) for row, group in enumerate(groups)]
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return np.array([numbers[key] for key in keys], np.int64)
+def _column(scores: Sequence[RegionScore], name: str) -> FloatArray:
+    return np.array([getattr(score, name) for score in scores], np.float64)
