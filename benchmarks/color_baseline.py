@@ -14,32 +14,23 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from histocli.data.loading import load_batches
+from histocli.data.tiles import Split
+from histocli.metrics.baselines import color_probabilities
 from histocli.models.classifier import StainChoice
-from histocli.training.dataset import SplitData, TrainingData, open_training_data
+from histocli.training.color_only import features_of
+from histocli.training.dataset import TrainingData, open_training_data
 from histocli.training.fit import macro_auroc
 
 RESULTS = Path(__file__).parent / "results"
-PERCENTILES = (5, 25, 50, 75, 95)
 
 
-def color_features(
-    data: TrainingData, split: SplitData
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Features ``(N, 21)`` and labels of one split."""
-    rows, indices = [], []
-    for batch in load_batches(split.source, split.indices, 256, []):
-        pixels = batch.pixels.reshape(*batch.pixels.shape[:2], -1).astype(np.float64)
-        levels = np.percentile(pixels, PERCENTILES, axis=2).transpose(1, 0, 2)
-        parts = [pixels.mean(axis=2), pixels.std(axis=2), levels.reshape(len(pixels), -1)]
-        rows.append(np.concatenate(parts, axis=1))
-        indices.append(batch.indices)
-    return np.concatenate(rows), data.labels[np.concatenate(indices)]
+def _features(data: TrainingData, split: Split) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Features ``(N, 21)`` and labels of the tiles of a split that can be read."""
+    part = data.splits[split]
+    features, read = features_of(part.source, part.indices, lambda _: None)
+    return features, data.labels[read]
 
 
 def main() -> None:
@@ -48,13 +39,14 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     arguments = parser.parse_args()
     data = open_training_data(arguments.data, 0, StainChoice(), print)
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
-    model.fit(*color_features(data, data.splits["train"]))
+    train, train_labels = _features(data, "train")
     result: dict[str, object] = {"date": datetime.now(UTC).date().isoformat()}
-    for split in ("valid", "test"):
-        features, labels = color_features(data, data.splits[split])
-        auroc = macro_auroc(model.predict_proba(features), labels)
-        balanced = float(balanced_accuracy_score(labels, model.predict(features)))
+    judged: tuple[Split, ...] = ("valid", "test")
+    for split in judged:
+        features, labels = _features(data, split)
+        table = color_probabilities(train, train_labels, features, len(data.classes))
+        auroc = macro_auroc(table, labels)
+        balanced = float(balanced_accuracy_score(labels, table.argmax(axis=1)))
         result[split] = {"auroc": auroc, "balanced_accuracy": balanced, "tiles": len(labels)}
         print(f"color only, {split}: AUROC {auroc:.3f}, balanced accuracy {balanced:.3f}")
     RESULTS.mkdir(exist_ok=True)

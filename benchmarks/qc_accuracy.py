@@ -24,9 +24,10 @@ from qc_damage import COPIES, PLANTED, copied
 from histocli.atomic_files import write_json
 from histocli.data.layouts import open_source
 from histocli.data.loading import SkippedTile, load_batches
+from histocli.data.pixel_digest import pixel_digest
 from histocli.data.tiles import Tile, TileSource
 from histocli.qc.check import Judging, check_whole
-from histocli.qc.duplicates import find_duplicates, pixel_digest
+from histocli.qc.duplicates import find_duplicates
 from histocli.qc.measures import measure_tiles
 from histocli.qc.near_duplicates import near_pairs
 from histocli.qc.perceptual_hash import perceptual_hashes

@@ -1,13 +1,16 @@
 """Print the README's table of measured scores from the files in benchmarks/results."""
 
 import json
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 COLUMNS = (
     "data",
-    "model, stain",
+    "recipe",
+    "seeds",
     "valid AUROC",
     "test AUROC (95 % interval)",
     "test balanced accuracy",
@@ -17,25 +20,37 @@ HEADER = ("| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|")
 
 
 def rows_of(path: Path) -> list[str]:
-    """Rows of one data set: each measured run, then color alone."""
+    """Rows of one data set: each recipe over its seeds, then color alone."""
     content: dict[str, Any] = json.loads(path.read_text())
     name = content["data"]
-    rows = []
+    recipes: dict[str, list[dict[str, Any]]] = {}
     for row in content["rows"]:
-        test, valid = row["test"], row["valid"]
-        auroc = test["auroc"]
-        interval = f"{auroc['value']:.3f} ({auroc['ci_low']:.3f} to {auroc['ci_high']:.3f})"
-        training = f"{row['epochs']} epochs, {row['train_minutes']:.0f} min"
-        balanced = f"{test['balanced_accuracy']['value']:.3f}"
-        cells = [name, f"{row['arch']}, {row['stain']}", f"{valid['auroc']['value']:.3f}"]
-        rows.append("| " + " | ".join([*cells, interval, balanced, training]) + " |")
+        recipes.setdefault(row["recipe"], []).append(row)
+    rows = [recipe_row(name, recipe, runs) for recipe, runs in recipes.items()]
     color = RESULTS / f"color-{name}.json"
     if color.is_file():
         scores = json.loads(color.read_text())
         valid, test = scores["valid"], scores["test"]
-        cells = [name, "color alone", f"{valid['auroc']:.3f}", f"{test['auroc']:.3f}"]
+        cells = [name, "color alone", "", f"{valid['auroc']:.3f}", f"{test['auroc']:.3f}"]
         rows.append("| " + " | ".join([*cells, f"{test['balanced_accuracy']:.3f}", ""]) + " |")
     return rows
+
+
+def recipe_row(name: str, recipe: str, runs: Sequence[dict[str, Any]]) -> str:
+    """Means over the seeds; the interval is the first seed's, over tiles or groups."""
+
+    def mean(split: str, metric: str) -> float:
+        return float(statistics.mean(run[split][metric]["value"] for run in runs))
+
+    first = runs[0]["test"]["auroc"]
+    auroc = f"{mean('test', 'auroc'):.3f} ({first['ci_low']:.3f} to {first['ci_high']:.3f})"
+    minutes = statistics.mean(run["train_minutes"] for run in runs)
+    cells = [name, recipe, str(len(runs)), f"{mean('valid', 'auroc'):.3f}", auroc]
+    cells += [
+        f"{mean('test', 'balanced_accuracy'):.3f}",
+        f"{runs[0]['epochs']} epochs, {minutes:.0f} min",
+    ]
+    return "| " + " | ".join(cells) + " |"
 
 
 def table() -> str:

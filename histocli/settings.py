@@ -532,6 +532,23 @@ class ExplainSettings(DeviceSection):
     batch_size: int = Field(32, ge=1, description="Tiles per batch.")
 
 
+class ExportSettings(SourceSection):
+    """``[export]``."""
+
+    to: Literal["both", "onnx", "pt2"] = Field(
+        "both", description="What to write: ONNX (needs the extra export), torch.export's, or both."
+    )
+    output: Path | None = Field(None, description="Folder to write; RUN/export if not set.")
+    runs: Path = Field(Path("runs"), description="Where to look for the newest run.")
+    data: Path | None = Field(
+        None, description="Data set to check on; the one the run was trained on if not set."
+    )
+    split: Literal["train", "valid", "test"] = Field("valid", description="Split to check on.")
+    tiles: int = Field(1000, ge=1, description="Tiles to check on, drawn evenly.")
+    workers: int | None = Field(None, ge=1, description="Decoding threads; one a core if not set.")
+    overwrite: bool = Field(False, description="Replace an earlier export.")
+
+
 class ReportSettings(Section):
     """``[report]``."""
 
@@ -591,6 +608,7 @@ class HistoSettings(BaseSettings):
     predict: PredictSettings = PredictSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     explain: ExplainSettings = ExplainSettings()
+    export: ExportSettings = ExportSettings()
     report: ReportSettings = ReportSettings()
     demo: DemoSettings = DemoSettings()
     data_describe: DataDescribeSettings = DataDescribeSettings()

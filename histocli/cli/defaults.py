@@ -9,6 +9,7 @@ from histocli.errors import InputError
 from histocli.settings import EvaluateSettings, PredictSettings
 
 if TYPE_CHECKING:
+    from histocli.training.material import AnalysisRequest
     from histocli.training.use import UseSettings
 
 DATA = Path("data")
@@ -44,9 +45,14 @@ def report_path(runs: list[Path], folder: Path) -> Path:
     """Where a report goes: into its run, or into ``comparisons`` for several."""
     if len(runs) == 1:
         return runs[0] / "report.html"
+    return comparison_folder(runs, folder) / "report.html"
+
+
+def comparison_folder(runs: list[Path], folder: Path) -> Path:
+    """Where the comparison of several runs goes."""
     names = [run.resolve().name for run in runs]
     name = "-".join(names) if len(names) <= 3 else f"{names[0]}-and-{len(names) - 1}-more"
-    return folder / "comparisons" / name / "report.html"
+    return folder / "comparisons" / name
 
 
 def run_or_newest(named: Path | None, runs: Path, terminal: Terminal) -> Path:
@@ -73,4 +79,21 @@ def use_settings(settings: EvaluateSettings | PredictSettings) -> "UseSettings":
         settings.workers,
         settings.strict,
         source_options(settings),
+    )
+
+
+def analysis_request(settings: EvaluateSettings) -> "AnalysisRequest":
+    """What `histo evaluate` was asked for beyond the table of metrics."""
+    from histocli.training.material import AnalysisRequest
+
+    return AnalysisRequest(
+        settings.at,
+        settings.prevalence,
+        settings.by,
+        settings.aggregate,
+        settings.stress,
+        settings.stress_tiles,
+        settings.sanity,
+        settings.qc,
+        settings.seed,
     )

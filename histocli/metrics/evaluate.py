@@ -1,15 +1,16 @@
 """``metrics.json``: every metric of some predictions, with its interval and what it rests on."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from histocli.errors import InputError
-from histocli.metrics.definitions import METRICS
-from histocli.metrics.definitions.arrays import FloatArray, IntArray
+from histocli.metrics.confusion_shares import confusion_shares
+from histocli.metrics.definitions import metrics_of
+from histocli.metrics.definitions.arrays import FloatArray
 from histocli.metrics.definitions.evidence import Evidence
 from histocli.metrics.definitions.expected_calibration_error import CALIBRATION_BINS
+from histocli.metrics.labelled import Labelled
 from histocli.metrics.records import metric_records
 from histocli.predictions import Predictions
 
@@ -25,6 +26,7 @@ def evaluate(
     confidence: float = 0.95,
     bootstrap_samples: int = 1000,
     seed: int = 0,
+    proportion_interval: str = "wilson",
 ) -> dict[str, Any]:
     """Measure predictions against their labels; the content of ``metrics.json``.
 
@@ -42,6 +44,7 @@ def evaluate(
         confidence: Of the intervals.
         bootstrap_samples: Number of resampled tables; 0 leaves only Wilson's intervals.
         seed: Of the resampling.
+        proportion_interval: ``wilson`` or ``clopper-pearson``, where tiles are independent.
 
     Returns:
         Plain numbers, strings, lists and dicts as ``metrics.schema.json`` describes them; what is
@@ -50,38 +53,24 @@ def evaluate(
     Raises:
         InputError: If no tile has a label, or a label, decision or the positive class is unknown.
     """
-    classes = list(predictions.classes)
-    labels = predictions.label_indices
-    labelled = np.flatnonzero(labels >= 0)
-    if labelled.size == 0:
-        raise InputError(
-            f"no tile of {split} has a label, so there is nothing to compare with: add a label "
-            "column to its table, or sort its tiles into class folders; `histo predict` needs none"
-        )
+    tiles = Labelled.of(predictions, positive_class)
+    classes, clusters, evidence = list(tiles.classes), tiles.clusters, tiles.evidence()
     binary = len(classes) == 2
-    evidence = Evidence(
-        label_indices=labels[labelled],
-        predicted_indices=_predicted_indices(predictions)[labelled],
-        probabilities=predictions.probabilities[labelled],
-        positive_index=_index_of(positive_class, classes) if binary else None,
-        weights=np.ones(labelled.size),
-    )
-    groups = [predictions.groups[row] for row in labelled.tolist()]
-    clusters = _clusters(groups)
-    headline, per_class = metric_records(
+    records = metric_records(
         evidence,
-        names=tuple(METRICS),
+        names=metrics_of(len(classes)),
         classes=classes,
         clusters=clusters,
         confidence=confidence,
         bootstrap_samples=bootstrap_samples,
         seed=seed,
+        proportion_interval=proportion_interval,
     )
     result: dict[str, Any] = {
         "split": split,
-        "tiles": int(labelled.size),
-        "unlabelled": len(predictions.tiles) - int(labelled.size),
-        "groups": None if clusters is None else len({group for group in groups if group}),
+        "tiles": len(tiles),
+        "unlabelled": len(predictions.tiles) - len(tiles),
+        "groups": None if clusters is None else len({group for group in tiles.groups if group}),
         "classes": classes,
         "positive_class": positive_class if binary else None,
         "threshold": float(threshold) if binary and threshold is not None else None,
@@ -90,50 +79,24 @@ def evaluate(
         "bootstrap_samples": bootstrap_samples,
         "calibration_bins": CALIBRATION_BINS,
         "confusion_matrix": evidence.confusion.astype(np.int64).tolist(),
-        "metrics": headline,
-        "per_class": per_class,
+        "confusion_shares": confusion_shares(
+            evidence, clusters, confidence, bootstrap_samples, seed
+        ),
+        "metrics": records.headline,
+        "per_class": records.per_class,
+        "averages": records.averages,
     }
-    if predictions.calibrated is not None:
-        calibrated = Evidence(
-            label_indices=evidence.label_indices,
-            predicted_indices=evidence.predicted_indices,
-            probabilities=predictions.calibrated[labelled],
-            positive_index=evidence.positive_index,
-            weights=evidence.weights,
-        )
-        result["calibrated"], _ = metric_records(
-            calibrated,
+    if tiles.calibrated is not None:
+        result["calibrated"] = metric_records(
+            replace(evidence, probabilities=tiles.calibrated),
             names=CALIBRATED_METRICS,
             classes=classes,
             clusters=clusters,
             confidence=confidence,
             bootstrap_samples=bootstrap_samples,
             seed=seed,
-        )
+        ).headline
     return result
-
-
-def _predicted_indices(predictions: Predictions) -> IntArray:
-    return np.array(
-        [_index_of(name, predictions.classes) for name in predictions.predicted], np.int64
-    )
-
-
-def _index_of(name: str, classes: Sequence[str]) -> int:
-    if name not in classes:
-        raise InputError(
-            f"{name!r} is not one of the model's classes ({', '.join(classes)}); name one of them"
-        )
-    return list(classes).index(name)
-
-
-def _clusters(groups: Sequence[str | None]) -> IntArray | None:
-    """Number the groups in order of appearance; a tile without one is a cluster of its own."""
-    if not any(groups):
-        return None
-    numbers: dict[str | tuple[int], int] = {}
-    keys = [group or (row,) for row, group in enumerate(groups)]
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
 
 def _prevalence(evidence: Evidence) -> FloatArray:

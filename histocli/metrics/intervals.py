@@ -1,14 +1,18 @@
-"""Confidence intervals: Wilson's for a proportion, percentiles for bootstrap samples."""
+"""Confidence intervals: Wilson's and the exact one of a proportion, percentiles of a bootstrap."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
+from scipy.special import betaincinv, ndtr, ndtri, stdtrit
 
 from histocli.metrics.definitions.arrays import FloatArray, ratio
 
 UNDEFINED = float("nan")
+# From successes, trials and confidence to lower and upper bounds.
+ProportionInterval = Callable[[ArrayLike, ArrayLike, float], tuple[FloatArray, FloatArray]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,52 @@ def wilson(
     return np.where(nothing, np.nan, low), np.where(nothing, np.nan, high)
 
 
-def percentile_interval(replicates: FloatArray, confidence: float = 0.95) -> Interval:
+def clopper_pearson(
+    successes: ArrayLike, trials: ArrayLike, confidence: float = 0.95
+) -> tuple[FloatArray, FloatArray]:
+    """Exact interval of a proportion: never covers less than it says, mostly more.
+
+    The proportions at which as many successes, or as few, have at least half of the error's chance:
+    quantiles of the beta distributions ``B(x, n - x + 1)`` and ``B(x + 1, n - x)``.
+
+    Args:
+        successes: Counts of any shape.
+        trials: Counts of the same shape.
+        confidence: Between 0 and 1.
+
+    Returns:
+        Lower and upper bounds within [0, 1]; NaN without trials.
+
+    Source:
+        Clopper and Pearson, Biometrika 26 (1934) 404-413.
+    """
+    hits, count = np.asarray(successes, np.float64), np.asarray(trials, np.float64)
+    misses, tail = count - hits, (1 - confidence) / 2
+    # The beta distributions do not exist at no success and at no failure; the bounds do.
+    low = np.where(hits == 0, 0.0, betaincinv(np.maximum(hits, 1), misses + 1, tail))
+    high = np.where(misses == 0, 1.0, betaincinv(hits + 1, np.maximum(misses, 1), 1 - tail))
+    nothing = count == 0
+    return np.where(nothing, np.nan, low), np.where(nothing, np.nan, high)
+
+
+def tail_of(confidence: float, units: int | None = None) -> float:
+    """Share cut off at each end; less of it where few units were resampled.
+
+    A bootstrap of n units is too narrow by ``sqrt((n - 1) / n)``, and takes the normal distribution
+    where Student's belongs. The share that corrects both is ``Phi(sqrt(n / (n - 1)) t)``.
+
+    Source:
+        Hesterberg, The American Statistician 69 (2015) 371-386, section 3.4.
+    """
+    tail = (1 - confidence) / 2
+    if units is None or units < 2:
+        return tail
+    return float(ndtr(math.sqrt(units / (units - 1)) * stdtrit(units - 1, tail)))
+
+
+def percentile_interval(
+    replicates: FloatArray, confidence: float = 0.95, units: int | None = None
+) -> Interval:
     """Interval between percentiles of bootstrap samples, interpolated linearly.
 
     Samples in which the metric is undefined are left out, and the reason says how many. When they
@@ -61,6 +110,7 @@ def percentile_interval(replicates: FloatArray, confidence: float = 0.95) -> Int
     Args:
         replicates: The metric in each sample, shape ``(R,)``.
         confidence: Between 0 and 1.
+        units: How many groups or tiles were resampled: with few the interval is widened.
 
     Source:
         Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
@@ -72,8 +122,15 @@ def percentile_interval(replicates: FloatArray, confidence: float = 0.95) -> Int
         return Interval(
             UNDEFINED, UNDEFINED, "it is undefined in more than half of the bootstrap samples"
         )
-    tail = (1 - confidence) / 2
+    tail = tail_of(confidence, units)
     low, high = np.quantile(defined, [tail, 1 - tail]).tolist()
     left_out = replicates.size - defined.size
     note = f"the interval leaves out {left_out} of {replicates.size} bootstrap samples, undefined"
     return Interval(low, high, note if left_out else None)
+
+
+# How the interval of a proportion can be made, by the name of the setting.
+PROPORTION_INTERVALS: dict[str, ProportionInterval] = {
+    "wilson": wilson,
+    "clopper-pearson": clopper_pearson,
+}

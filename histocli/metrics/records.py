@@ -1,20 +1,30 @@
 """One record for each metric: value, interval, method, number of tiles, and why where undefined."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from histocli.metrics.bootstrap import Bootstrap, clustered_bootstrap, stratified_bootstrap
+from histocli.metrics.bootstrap import clustered_bootstrap, stratified_bootstrap
 from histocli.metrics.definitions import METRICS
 from histocli.metrics.definitions.arrays import IntArray
 from histocli.metrics.definitions.evidence import Evidence, Values
-from histocli.metrics.intervals import Interval, wilson
+from histocli.metrics.interval_choice import GroupedIntervals, IndependentIntervals, Part
+from histocli.metrics.intervals import UNDEFINED, Interval
 
-WILSON = "wilson"
 Record = dict[str, Any]
+AVERAGES = ("macro", "weighted", "micro")
+
+
+@dataclass(frozen=True)
+class MetricRecords:
+    """Records by metric: the headline, of each class, and of each average over the classes."""
+
+    headline: dict[str, Record]
+    per_class: dict[str, dict[str, Record]]
+    averages: dict[str, dict[str, Record]]
 
 
 def metric_records(
@@ -26,7 +36,8 @@ def metric_records(
     confidence: float,
     bootstrap_samples: int,
     seed: int,
-) -> tuple[dict[str, Record], dict[str, dict[str, Record]]]:
+    proportion_interval: str = "wilson",
+) -> MetricRecords:
     """Measure, resample and write down.
 
     Args:
@@ -37,84 +48,80 @@ def metric_records(
         confidence: Of the intervals.
         bootstrap_samples: Number of resampled tables.
         seed: Of the resampling.
-
-    Returns:
-        The headline records by metric, and by class those of the metrics that look at one class.
+        proportion_interval: Key of ``PROPORTION_INTERVALS``, for tiles that stand alone.
     """
-    table = _Table(
-        evidence=evidence,
-        classes=classes,
-        confidence=confidence,
-        points={name: METRICS[name].measure(evidence) for name in names},
-        stratified=stratified_bootstrap(evidence, names, bootstrap_samples, seed),
-        clustered=None
-        if clusters is None
-        else clustered_bootstrap(evidence, clusters, names, bootstrap_samples, seed),
+    independent = IndependentIntervals(
+        evidence,
+        stratified_bootstrap(evidence, names, bootstrap_samples, seed),
+        confidence,
+        proportion_interval,
     )
-    headline = {name: table.record(name, None) for name in names}
-    one_class = [name for name in names if table.points[name].per_class is not None]
-    per_class = {
-        class_name: {name: table.record(name, index) for name in one_class}
-        for index, class_name in enumerate(classes)
-    }
-    return headline, per_class
+    grouped = None
+    if clusters is not None:
+        bootstrap = clustered_bootstrap(evidence, clusters, names, bootstrap_samples, seed)
+        grouped = GroupedIntervals(evidence, clusters, bootstrap, confidence)
+    points = {name: METRICS[name].measure(evidence) for name in names}
+    table = _Table(evidence, classes, points, independent, grouped)
+    return MetricRecords(
+        headline={name: table.record(name, None) for name in names},
+        per_class={
+            class_name: table.records(index, (n for n in names if points[n].per_class is not None))
+            for index, class_name in enumerate(classes)
+        },
+        averages={
+            average: table.records(average, (n for n in names if average in points[n].averages))
+            for average in AVERAGES
+        },
+    )
 
 
 @dataclass(frozen=True)
 class _Table:
     evidence: Evidence
     classes: Sequence[str]
-    confidence: float
-    points: dict[str, Values]
-    stratified: Bootstrap
-    clustered: Bootstrap | None
+    points: Mapping[str, Values]
+    independent: IndependentIntervals
+    grouped: GroupedIntervals | None
 
-    def record(self, name: str, class_index: int | None) -> Record:
-        value = float(self.points[name].of(class_index))
-        method, interval, tiles = self._independent(name, class_index, value)
+    def records(self, part: Part, names: Iterable[str]) -> dict[str, Record]:
+        return {name: self.record(name, part) for name in names}
+
+    def record(self, name: str, part: Part) -> Record:
+        value = float(self.points[name].of(part))
+        chosen = self.independent.of(name, part, value)
+        method, interval = chosen.method, chosen.interval
         unclustered = interval
-        if self.clustered is not None:
-            method = self.clustered.method
-            interval = self.clustered.interval(name, class_index, self.confidence)
+        if self.grouped is not None:
+            method, interval = self.grouped.of(name, part, value)
         if math.isnan(value):
-            interval = unclustered = Interval(
-                math.nan, math.nan, self._why_undefined(name, class_index)
-            )
+            why = self._why_undefined(name, part)
+            interval = unclustered = Interval(UNDEFINED, UNDEFINED, why)
         record: Record = {
-            "value": _number(value),
-            "ci_low": _number(interval.low),
-            "ci_high": _number(interval.high),
+            "value": finite(value),
+            "ci_low": finite(interval.low),
+            "ci_high": finite(interval.high),
             "method": method,
-            "n": tiles,
+            "n": chosen.tiles,
         }
-        if self.clustered is not None:
-            record["ci_unclustered"] = [_number(unclustered.low), _number(unclustered.high)]
+        if self.grouped is not None:
+            record["ci_unclustered"] = [finite(unclustered.low), finite(unclustered.high)]
+            record["method_unclustered"] = chosen.method
         if interval.reason is not None:
             record["reason"] = interval.reason
         return record
 
-    def _independent(
-        self, name: str, class_index: int | None, value: float
-    ) -> tuple[str, Interval, int]:
-        """Method, interval and tiles, taking the tiles as independent."""
-        trials = METRICS[name].trials(self.evidence)
-        has_classes = class_index is None or trials.per_class is not None
-        count = float(trials.of(class_index)) if has_classes else math.nan
-        if math.isnan(count):
-            interval = self.stratified.interval(name, class_index, self.confidence)
-            return self.stratified.method, interval, len(self.evidence.label_indices)
-        hits = 0.0 if count == 0 else round(value * count)
-        low, high = wilson(hits, count, self.confidence)
-        return WILSON, Interval(float(low), float(high)), round(count)
-
-    def _why_undefined(self, name: str, class_index: int | None) -> str:
+    def _why_undefined(self, name: str, part: Part) -> str:
         reason = METRICS[name].undefined
         per_class = self.points[name].per_class
-        if class_index is not None or per_class is None or self.evidence.positive_index is not None:
+        of_one = isinstance(part, int) or (
+            part is None and self.evidence.positive_index is not None
+        )
+        if of_one or per_class is None:
             return reason
         undefined = np.flatnonzero(np.isnan(per_class)).tolist()
         return f"undefined for {', '.join(self.classes[index] for index in undefined)}: {reason}"
 
 
-def _number(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """The value, or None for what JSON has no number for."""
     return value if math.isfinite(value) else None

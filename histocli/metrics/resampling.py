@@ -10,9 +10,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from histocli.metrics.definitions.arrays import FloatArray, IntArray
+from histocli.metrics.definitions.weights import ClusterWeights
 
 # Samples times tiles held at once: 8 MiB for each array of float64, whatever the number of tiles.
 BLOCK_CELLS = 2**20
+# Blocks that are left out in turn; with more the skewness is hardly known better.
+MOST_BLOCKS = 200
 
 
 def stratified_weights(
@@ -59,6 +62,35 @@ def clustered_weights(
     count = int(clusters.max()) + 1
     for rows in _block_sizes(samples, len(clusters), block_cells):
         yield _multiplicities(generator, rows, count)[:, clusters]
+
+
+def clustered_draws(
+    clusters: IntArray, samples: int, seed: int, block_cells: int = BLOCK_CELLS
+) -> Iterator[ClusterWeights]:
+    """The samples of ``clustered_weights``, as draws of the clusters: thousands in one block."""
+    (generator,) = _generators(seed, 1)
+    count = int(clusters.max()) + 1
+    for rows in _block_sizes(samples, count, block_cells):
+        yield ClusterWeights(_multiplicities(generator, rows, count), clusters)
+
+
+def leaving_out(units: IntArray, strata: IntArray, seed: int) -> ClusterWeights:
+    """Leave out one unit after the other, or one block of units where there are many.
+
+    Args:
+        units: Cluster of each tile, numbered from 0, or the tiles' own numbers, shape ``(N,)``.
+        strata: Stratum of each unit: blocks are alike in them, shape ``(U,)``.
+        seed: Of the division into blocks.
+
+    Returns:
+        One row for each unit or block: zero for it, one for the others.
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(strata))
+    dealt = shuffled[np.argsort(strata[shuffled], kind="stable")]
+    blocks = min(MOST_BLOCKS, len(strata))
+    block_of = np.empty(len(strata), np.int64)
+    block_of[dealt] = np.arange(len(strata)) % blocks
+    return ClusterWeights(1 - np.eye(blocks), block_of[units])
 
 
 def _generators(seed: int, count: int) -> list[np.random.Generator]:

@@ -41,7 +41,7 @@ class ModelCard:
         stain: The normaliser.
         operating_point: ``threshold`` on the positive class's probability and ``chosen_by``; empty
             for more than two classes, where the most probable class is predicted.
-        calibration: ``temperature``; empty where none was fitted.
+        calibration: ``method``, its numbers and ``fitted_on``; empty where none was fitted.
         test_time_augmentation: What the two above were fitted with: ``none`` or ``d4``.
         trained_on_normalized: True if the tiles of training had been normalised by other means.
         members: Run folders, in this one, of the models whose mean this is; empty for a single model.

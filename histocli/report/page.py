@@ -21,6 +21,7 @@ SECTIONS: Mapping[str, str] = {
     "results": "Results",
     "decisions": "Decisions",
     "calibration": "Calibration",
+    "analyses": "Where it fails, and what it is worth",
     "explanations": "Explanations",
     "provenance": "Provenance",
 }

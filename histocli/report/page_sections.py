@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from histocli.report.analysis_tables import analysis_tables
+from histocli.report.evaluation_figures import ANALYSIS_FIGURES
 from histocli.report.forest import Forest, forest
 from histocli.report.pictures import Picture, evaluation_pictures, picture
 from histocli.report.run_summary import RunSummary
@@ -59,6 +61,9 @@ class Results:
     per_class: Table | None
     confusions: tuple[Table, ...]
     calibration: Table | None
+    analyses: tuple[Table, ...]
+    analysis_pictures: tuple[Picture, ...]
+    warnings: tuple[str, ...]
     pictures: Mapping[str, tuple[Picture, ...]]
     key_split: str
     key_figures: tuple[KeyFigure, ...]
@@ -134,6 +139,13 @@ def _results(summary: RunSummary) -> Results | None:
             if "confusion_matrix" not in pictures
         ),
         calibration=calibration_table(splits),
+        analyses=tuple(_analyses(headline.metrics)),
+        analysis_pictures=tuple(
+            drawn[headline.split][name]
+            for name in ANALYSIS_FIGURES
+            if name in drawn[headline.split]
+        ),
+        warnings=tuple((headline.metrics.get("sanity") or {}).get("warnings") or ()),
         pictures=figures,
         key_split=headline.split,
         key_figures=_key_figures(headline.metrics, several=several),
@@ -141,6 +153,11 @@ def _results(summary: RunSummary) -> Results | None:
             (metric_label(name), METRIC_MEANINGS[name]) for name in names if name in METRIC_MEANINGS
         ),
     )
+
+
+def _analyses(metrics: Mapping[str, Any]) -> list[Table]:
+    """Tables of the further analyses; an evaluation of an earlier version has none."""
+    return analysis_tables(metrics) if "sanity" in metrics else []
 
 
 def _key_figures(metrics: Mapping[str, Any], *, several: bool) -> tuple[KeyFigure, ...]:

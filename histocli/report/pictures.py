@@ -91,6 +91,10 @@ def _texts(evaluation: Evaluation) -> dict[str, str]:
         f"{estimate(metrics.get('average_precision'))}",
         "confusion_matrix": f"Confusion matrix {of}{_matrix_in_words(evaluation.metrics)}",
         "calibration": f"Reliability diagram {of}: observed share against probability{error}",
+        "decision_curve": f"Decision curve {of}: net benefit against the threshold probability",
+        "selective": f"Error {of} when the least certain tiles are referred",
+        "subgroups": f"AUROC {of} in each subgroup, with its interval",
+        "stress": f"AUROC {of} against the strength of each perturbation",
     }
 
 

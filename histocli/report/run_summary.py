@@ -29,6 +29,7 @@ class ModelCard:
     temperature: float | None
     parameters: int | None
     weights: str | None
+    calibration_method: str | None = None
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ def calibration_table(splits: Mapping[str, Metrics]) -> Table | None:
         ):
             cells = [estimate(source[split].get(name)) for split in splits]
             rows.append([f"{metric_label(name)}, {moment}", *cells])
-    note = "The temperature was fitted on the validation split; lower is better."
+    note = "The calibration was fitted on the validation split; lower is better."
     return Table("Calibration", ("", *splits), rows, (note,))
 
 

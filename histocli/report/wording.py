@@ -9,6 +9,7 @@ UNDEFINED = "\N{EN DASH}"
 # Printed name of each metric, in the order of every table.
 METRIC_LABELS = {
     "auroc": "AUROC",
+    "auroc_one_versus_one": "AUROC, one versus one",
     "average_precision": "Average precision",
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
@@ -19,6 +20,10 @@ METRIC_LABELS = {
     "f1": "F1",
     "matthews_correlation": "MCC",
     "cohen_kappa": "Cohen's kappa",
+    "quadratic_kappa": "Quadratic kappa",
+    "top_2_accuracy": "Top-2 accuracy",
+    "top_3_accuracy": "Top-3 accuracy",
+    "top_5_accuracy": "Top-5 accuracy",
     "brier": "Brier score",
     "expected_calibration_error": "ECE",
     "log_loss": "Log loss",
@@ -35,6 +40,8 @@ METRIC_MEANINGS = {
     "f1": "harmonic mean of sensitivity and PPV",
     "matthews_correlation": "Matthews correlation; 0 is chance",
     "cohen_kappa": "agreement beyond chance",
+    "quadratic_kappa": "the same, classes taken as ordered: near misses count less",
+    "auroc_one_versus_one": "mean over the pairs of classes; prevalence plays no part",
     "brier": "mean squared error of the probability; 0 is best",
     "expected_calibration_error": "mean gap of probability and observed share; 0 is best",
     "log_loss": "mean negative log-likelihood; 0 is best",

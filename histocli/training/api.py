@@ -9,6 +9,7 @@ from typing import Any
 
 from histocli.data.opening import SourceOptions
 from histocli.errors import HistoError, InterruptedRunError, SettingsError, StoppedError
+from histocli.metrics.operating_rules import parse_rule
 from histocli.models.classifier import StainChoice
 from histocli.run_record import RunRecord
 from histocli.training.allocation import keep_freed_memory
@@ -81,6 +82,7 @@ def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> Train
     # A name by the time is the first process's to choose.
     run = processes.of_first(run)
     device = find_device(request.device)
+    parse_rule(plan.operating_point)  # a misspelt rule shall not wait for the end of training
     stain = StainChoice(plan.stain, plan.stain_convention)
     data = open_training_data(path, options.seed, stain, monitor.say, options.opening, options.qc)
     if request.fold is not None:

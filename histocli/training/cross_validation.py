@@ -20,6 +20,7 @@ from histocli.training.finish import with_decisions
 from histocli.training.fit import VALIDATION_TABLE, macro_auroc
 from histocli.training.folds import Fold
 from histocli.training.monitor import Monitor
+from histocli.training.plan import TrainingPlan
 from histocli.training.run import SPLITS_NAME, run_name
 
 OUT_OF_FOLD_TABLE = "out_of_fold.csv"
@@ -75,17 +76,25 @@ def cross_validate(
         facts.append(run_training(part, monitor).facts)
     if request.dry_run:
         return {**facts[0], "folds": folds, "repeats": repeats, "runs": len(members)}
-    return _sum_up(parent, members, folds, repeats)
+    return _sum_up(parent, members, folds, repeats, request.plan)
 
 
-def _sum_up(parent: Path, members: Sequence[Member], folds: int, repeats: int) -> dict[str, Any]:
+def _sum_up(
+    parent: Path, members: Sequence[Member], folds: int, repeats: int, plan: TrainingPlan
+) -> dict[str, Any]:
     runs = [parent / member.name for member in members]
     cards = [load_card(run) for run in runs]
     tables = [Predictions.read(run / VALIDATION_TABLE) for run in runs]
     scores = [macro_auroc(t.probabilities, t.label_indices) for t in tables]
     card = replace(cards[0], members=tuple(member.name for member in members))
     joined = _mean_by_tile(tables, card)
-    card = with_decisions(card, joined.probabilities, joined.label_indices)
+    card = with_decisions(
+        card,
+        joined.probabilities,
+        joined.label_indices,
+        plan.operating_point,
+        plan.calibration,
+    )
     joined.write(parent / OUT_OF_FOLD_TABLE)
     # The table of an ordinary run has this name; here too it holds what the decisions were chosen on.
     joined.write(parent / VALIDATION_TABLE)

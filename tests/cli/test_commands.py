@@ -1,8 +1,11 @@
 """The whole pipeline by the command line, on synthetic tiles, and its manners."""
 
 import json
+import shutil
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -109,6 +112,29 @@ def test_json_is_one_object_with_the_same_facts(
     assert isinstance(json.loads(result.stdout), dict)
 
 
+def test_several_runs_are_compared_on_the_same_tiles(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workplace)
+    shutil.copytree("runs/first", "runs/copy")
+    try:
+        result = histo("evaluate", "first", "copy", "--bootstrap-samples", 100)
+        assert result.exit_code == 0, result.output
+        lines = result.stdout.splitlines()
+        assert max(len(line) for line in lines[: lines.index("A: first")]) <= 80
+        folder = Path("runs/comparisons/first-copy")
+        comparison = json.loads((folder / "comparison.json").read_text())
+        schema = json.loads((files("histocli") / "schemas" / "comparison.schema.json").read_text())
+        jsonschema.validate(comparison, schema)
+        (pair,) = comparison["pairs"]
+        assert {record["better"] for record in pair["metrics"].values()} == {None}
+        assert (folder / "differences.png").stat().st_size > 10_000
+        assert histo("evaluate", "first", "first").exit_code == 3
+    finally:
+        shutil.rmtree("runs/copy")
+        shutil.rmtree("runs/comparisons")
+
+
 def test_predict_writes_a_table_for_new_tiles(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -211,3 +237,43 @@ def test_help_names_every_command_and_version_is_printed() -> None:
     assert all(command in result.output for command in COMMANDS)
     assert "not a medical device" in result.output
     assert histo("--version").output.strip() == f"histo {__version__}"
+
+
+def test_evaluate_adds_the_analyses_that_are_asked_for(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workplace)
+    result = histo(
+        "evaluate", "first", "--at", "sensitivity=0.9", "--prevalence", 0.05,
+        "--by", "stain-look,scanner", "--aggregate", "mean,max", "--stress", "--stress-tiles", 6,
+        "--sanity",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "Thresholds chosen on the validation split" in result.stdout
+    folder = workplace / "runs" / "first" / "evaluation" / "test"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    schema = json.loads((files("histocli") / "schemas" / "metrics.schema.json").read_text())
+    jsonschema.validate(metrics, schema, cls=jsonschema.Draft202012Validator)
+    assert set(metrics["subgroups"]) == {"stain-look", "scanner"}
+    assert set(metrics["aggregated"]) == {"mean", "max"}
+    assert metrics["stress"]["tiles"] == 6
+    assert "color" in metrics["sanity"]
+    for name in ("decision_curve", "selective", "subgroups", "stress"):
+        assert (folder / f"{name}.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "advice"),
+    [
+        ("--at", "best", "sensitivity=0.95"),
+        ("--by", "laboratory", "stain-look"),
+        ("--aggregate", "median", "noisy-or"),
+    ],
+)
+def test_a_misspelt_analysis_is_wrong_usage_and_says_what_there_is(
+    option: str, value: str, advice: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workplace)
+    result = histo("evaluate", "first", option, value)
+    assert result.exit_code == 2
+    assert advice in result.stderr

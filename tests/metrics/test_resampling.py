@@ -3,7 +3,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from histocli.metrics.resampling import clustered_weights, stratified_weights
+from histocli.metrics.resampling import (
+    clustered_draws,
+    clustered_weights,
+    leaving_out,
+    stratified_weights,
+)
 
 STRATA = np.array([0, 1, 1, 0, 1, 2, 1, 1])
 CLUSTERS = np.array([0, 0, 1, 2, 2, 2, 3, 1])
@@ -53,3 +58,26 @@ def test_weights_equal_naive_draws_from_the_same_generator() -> None:
 
 def test_no_samples_give_no_blocks() -> None:
     assert list(stratified_weights(STRATA, 0, 0)) == []
+
+
+def test_draws_of_clusters_are_the_weights_of_their_tiles() -> None:
+    (weights,) = clustered_weights(CLUSTERS, 23, seed=4)
+    blocks = list(clustered_draws(CLUSTERS, 23, seed=4, block_cells=20))
+    assert [len(block.multiplicities) for block in blocks] == [5, 5, 5, 5, 3]
+    drawn = np.concatenate([block.multiplicities for block in blocks])
+    np.testing.assert_array_equal(drawn[:, CLUSTERS], weights)
+
+
+def test_few_units_are_left_out_one_by_one() -> None:
+    weights = leaving_out(CLUSTERS, np.array([0, 1, 0, 1]), seed=0)
+    left_out = np.argmin(weights.multiplicities, axis=1)
+    assert sorted(left_out.tolist()) == [0, 1, 2, 3]
+    assert (weights.multiplicities.sum(axis=1) == 3).all()
+
+
+def test_many_units_are_left_out_in_blocks_alike_in_their_strata() -> None:
+    strata = np.arange(4000) % 2
+    weights = leaving_out(np.arange(4000), strata, seed=0)
+    assert weights.multiplicities.shape == (200, 200)
+    sizes = [np.bincount(weights.clusters[strata == stratum]) for stratum in range(2)]
+    assert all((size == 10).all() for size in sizes)

@@ -3,12 +3,13 @@
 import numpy as np
 
 from histocli.metrics.definitions.arrays import BoolArray, FloatArray, ratio
-from histocli.metrics.definitions.ranking import counts_by_score
+from histocli.metrics.definitions.cluster_pairs import MOST_CLUSTERS, pairs_won
+from histocli.metrics.definitions.descent import Above
+from histocli.metrics.definitions.ranking import Ranking
+from histocli.metrics.definitions.weights import ClusterWeights, Weights
 
 
-def auroc(
-    is_positive: BoolArray, scores: FloatArray, weights: FloatArray | None = None
-) -> FloatArray:
+def auroc(is_positive: BoolArray, scores: FloatArray, weights: Weights = None) -> FloatArray:
     """Chance that a tile of the class scores above a tile of the rest; ties count a half.
 
     ``AUROC = (sum over pairs of [s+ > s-] + [s+ = s-] / 2) / (positives * negatives)``
@@ -16,7 +17,7 @@ def auroc(
     Args:
         is_positive: True for the tiles of the class, shape ``(N,)``.
         scores: Score of the class, shape ``(N,)``.
-        weights: How often each tile counts, shape ``(..., N)``; once when None.
+        weights: How often each tile counts; once when None.
 
     Returns:
         Shape ``(...)``; NaN without tiles of the class or without others.
@@ -24,7 +25,17 @@ def auroc(
     Source:
         Hanley and McNeil, Radiology 143 (1982) 29-36.
     """
-    positives, negatives = counts_by_score(is_positive, scores, weights)
-    beaten = np.cumsum(negatives, axis=-1) - negatives / 2
-    pairs = positives.sum(axis=-1) * negatives.sum(axis=-1)
-    return ratio(np.einsum("...d,...d->...", positives, beaten), pairs)
+    return ranked_auroc(Ranking.of(is_positive, scores), weights)
+
+
+def ranked_auroc(ranking: Ranking, weights: Weights = None) -> FloatArray:
+    """``auroc`` of scores that are sorted already."""
+    if isinstance(weights, ClusterWeights) and weights.count <= MOST_CLUSTERS:
+        return ratio(*pairs_won(ranking, weights))
+    return ranking.each_row(weights, _area)
+
+
+def _area(above: Above) -> FloatArray:
+    positives = above.own.sum(axis=-1)
+    pairs = positives * (above.total - positives)
+    return ratio(pairs - np.einsum("...p,...p->...", above.own, above.others), pairs)

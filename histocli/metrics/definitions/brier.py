@@ -1,11 +1,10 @@
 """Brier score of one class."""
 
-from histocli.metrics.definitions.arrays import BoolArray, FloatArray, weighted_mean
+from histocli.metrics.definitions.arrays import BoolArray, FloatArray
+from histocli.metrics.definitions.weights import Weights, mean_under
 
 
-def brier(
-    is_positive: BoolArray, scores: FloatArray, weights: FloatArray | None = None
-) -> FloatArray:
+def brier(is_positive: BoolArray, scores: FloatArray, weights: Weights = None) -> FloatArray:
     """Mean squared distance between the probability of the class and what happened.
 
     ``Brier = mean of (p - y)^2``, from 0 (best) to 1. For more than two classes the headline is the
@@ -14,7 +13,7 @@ def brier(
     Args:
         is_positive: True for the tiles of the class, shape ``(N,)``.
         scores: Probability of the class, shape ``(N,)``.
-        weights: How often each tile counts, shape ``(..., N)``; once when None.
+        weights: How often each tile counts; once when None.
 
     Returns:
         Shape ``(...)``; NaN without tiles.
@@ -22,4 +21,4 @@ def brier(
     Source:
         Brier, Monthly Weather Review 78 (1950) 1-3. Differs in: divided by the number of classes.
     """
-    return weighted_mean((scores - is_positive) ** 2, weights)
+    return mean_under((scores - is_positive) ** 2, weights)

@@ -4,14 +4,15 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from histocli.metrics.definitions.arrays import FloatArray, IntArray, sums_by_code, tile_weights
+from histocli.metrics.definitions.arrays import FloatArray, IntArray
+from histocli.metrics.definitions.weights import Weights, weighted_sums
 
 
 def confusion_matrix(
     label_indices: IntArray,
     predicted_indices: IntArray,
     classes: int,
-    weights: FloatArray | None = None,
+    weights: Weights = None,
 ) -> FloatArray:
     """Count the tiles of each true and predicted class.
 
@@ -19,15 +20,14 @@ def confusion_matrix(
         label_indices: True class of each tile, shape ``(N,)``.
         predicted_indices: Predicted class of each tile, shape ``(N,)``.
         classes: Number of classes K.
-        weights: How often each tile counts, shape ``(..., N)``; once when None.
+        weights: How often each tile counts; once when None.
 
     Returns:
         Counts, shape ``(..., K, K)``: rows true, columns predicted.
     """
-    weights = tile_weights(weights, len(label_indices))
     cells = label_indices * classes + predicted_indices
-    counts = sums_by_code(cells, weights, classes * classes)
-    return counts.reshape(*weights.shape[:-1], classes, classes)
+    counts = weighted_sums(cells, None, classes * classes, weights)
+    return counts.reshape(*counts.shape[:-1], classes, classes)
 
 
 class OneVersusRest(NamedTuple):
@@ -46,6 +46,11 @@ class OneVersusRest(NamedTuple):
         predicted = confusion.sum(axis=-2)
         total = confusion.sum(axis=(-2, -1))[..., np.newaxis]
         return cls(hits, predicted - hits, labelled - hits, total - labelled - predicted + hits)
+
+    @property
+    def pooled(self) -> Self:
+        """The counts of all classes added up, for micro averages; each of shape ``(...)``."""
+        return type(self)(*(count.sum(axis=-1) for count in self))
 
     @property
     def positives(self) -> FloatArray:

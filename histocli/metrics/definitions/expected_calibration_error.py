@@ -2,14 +2,8 @@
 
 import numpy as np
 
-from histocli.metrics.definitions.arrays import (
-    BoolArray,
-    FloatArray,
-    IntArray,
-    ratio,
-    sums_by_code,
-    tile_weights,
-)
+from histocli.metrics.definitions.arrays import BoolArray, FloatArray, IntArray, ratio
+from histocli.metrics.definitions.weights import Weights, weighted_sums, weighted_total
 
 CALIBRATION_BINS = 15
 
@@ -22,7 +16,7 @@ def bin_of(confidence: FloatArray, bins: int = CALIBRATION_BINS) -> IntArray:
 def expected_calibration_error(
     outcomes: BoolArray,
     confidence: FloatArray,
-    weights: FloatArray | None = None,
+    weights: Weights = None,
     bins: int = CALIBRATION_BINS,
 ) -> FloatArray:
     """Mean distance, over bins of equal width, between confidence and observed frequency.
@@ -33,7 +27,7 @@ def expected_calibration_error(
     Args:
         outcomes: True where what the confidence speaks of is so, shape ``(N,)``.
         confidence: Probability given to it, shape ``(N,)``.
-        weights: How often each tile counts, shape ``(..., N)``; once when None.
+        weights: How often each tile counts; once when None.
         bins: Number of bins between 0 and 1.
 
     Returns:
@@ -42,20 +36,19 @@ def expected_calibration_error(
     Source:
         Naeini, Cooper and Hauskrecht, AAAI 2015, with bins of equal width.
     """
-    weights = tile_weights(weights, len(confidence))
-    excess = sums_by_code(bin_of(confidence, bins), weights * (confidence - outcomes), bins)
-    return ratio(np.abs(excess).sum(axis=-1), weights.sum(axis=-1))
+    excess = weighted_sums(bin_of(confidence, bins), confidence - outcomes, bins, weights)
+    return ratio(np.abs(excess).sum(axis=-1), weighted_total(weights, len(confidence)))
 
 
 def top_label_calibration_error(
-    label_indices: IntArray, probabilities: FloatArray, weights: FloatArray | None = None
+    label_indices: IntArray, probabilities: FloatArray, weights: Weights = None
 ) -> FloatArray:
     """Expected calibration error of the most probable class: the headline of several classes.
 
     Args:
         label_indices: True class of each tile, shape ``(N,)``.
         probabilities: Shape ``(N, K)``.
-        weights: How often each tile counts, shape ``(..., N)``; once when None.
+        weights: How often each tile counts; once when None.
 
     Returns:
         Shape ``(...)``; NaN without tiles.

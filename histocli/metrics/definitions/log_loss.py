@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from histocli.metrics.definitions.arrays import FloatArray, IntArray, weighted_mean
+from histocli.metrics.definitions.arrays import FloatArray, IntArray
+from histocli.metrics.definitions.weights import Weights, mean_under
 
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
 def log_loss(
-    label_indices: IntArray, probabilities: FloatArray, weights: FloatArray | None = None
+    label_indices: IntArray, probabilities: FloatArray, weights: Weights = None
 ) -> FloatArray:
     """Mean negative natural logarithm of the probability given to the true class.
 
@@ -18,11 +19,11 @@ def log_loss(
     Args:
         label_indices: True class of each tile, shape ``(N,)``.
         probabilities: Shape ``(N, K)``.
-        weights: How often each tile counts, shape ``(..., N)``; once when None.
+        weights: How often each tile counts; once when None.
 
     Returns:
         Shape ``(...)``; NaN without tiles.
     """
     true = probabilities[np.arange(len(label_indices)), label_indices]
     bounded = np.clip(true, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-    return weighted_mean(-np.log(bounded), weights)
+    return mean_under(-np.log(bounded), weights)

@@ -60,7 +60,45 @@ def cohen_kappa(evidence: Evidence) -> float:
     return float(oracle.cohen_kappa_score(evidence.label_indices, evidence.predicted_indices))
 
 
+def quadratic_kappa(evidence: Evidence) -> float:
+    if len(np.union1d(evidence.label_indices, evidence.predicted_indices)) < 2:
+        return NAN
+    return float(
+        oracle.cohen_kappa_score(
+            evidence.label_indices,
+            evidence.predicted_indices,
+            labels=range(evidence.classes),
+            weights="quadratic",
+        )
+    )
+
+
+def auroc_one_versus_one(evidence: Evidence) -> float:
+    if len(np.unique(evidence.label_indices)) < evidence.classes:
+        return NAN
+    if evidence.classes == 2:
+        return float(oracle.roc_auc_score(evidence.label_indices, evidence.probabilities[:, 1]))
+    return float(
+        oracle.roc_auc_score(evidence.label_indices, evidence.probabilities, multi_class="ovo")
+    )
+
+
+def top_k_accuracy(evidence: Evidence, k: int) -> float:
+    if k >= evidence.classes:
+        return 1.0
+    return float(
+        oracle.top_k_accuracy_score(
+            evidence.label_indices, evidence.probabilities, k=k, labels=range(evidence.classes)
+        )
+    )
+
+
 ALL_CLASSES: dict[str, AllClasses] = {
+    "auroc_one_versus_one": auroc_one_versus_one,
+    "quadratic_kappa": quadratic_kappa,
+    "top_2_accuracy": lambda e: top_k_accuracy(e, 2),
+    "top_3_accuracy": lambda e: top_k_accuracy(e, 3),
+    "top_5_accuracy": lambda e: top_k_accuracy(e, 5),
     "accuracy": lambda e: oracle.accuracy_score(e.label_indices, e.predicted_indices),
     "balanced_accuracy": balanced_accuracy,
     "matthews_correlation": matthews_correlation,
@@ -153,6 +191,27 @@ def test_a_metric_over_all_classes_has_no_value_for_one(
     values = METRICS["accuracy"].measure(make_evidence(3))
     with pytest.raises(ValueError, match="no value for one class"):
         values.of(0)
+
+
+@pytest.mark.parametrize("average", ["macro", "weighted", "micro"])
+def test_averages_over_the_classes_equal_the_oracle(
+    average: str, make_evidence: Callable[..., Evidence]
+) -> None:
+    evidence = make_evidence(8, classes=4)
+    truth, decided = evidence.label_indices, evidence.predicted_indices
+    one_hot = np.eye(4)[truth]
+    expected = {
+        "auroc": oracle.roc_auc_score(one_hot, evidence.probabilities, average=average),
+        "average_precision": oracle.average_precision_score(
+            one_hot, evidence.probabilities, average=average
+        ),
+        "sensitivity": oracle.recall_score(truth, decided, average=average),
+        "positive_predictive_value": oracle.precision_score(truth, decided, average=average),
+        "f1": oracle.f1_score(truth, decided, average=average),
+    }
+    for name, value in expected.items():
+        found = METRICS[name].measure(evidence).of(average)
+        assert found == pytest.approx(value, abs=TOLERANCE), name
 
 
 def test_ranking_metrics_weigh_tiles_as_scikit_learn_does() -> None:

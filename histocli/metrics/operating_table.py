@@ -1,0 +1,122 @@
+"""What an operating point chosen on the validation split does on another split."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from histocli.metrics.definitions.arrays import FloatArray
+from histocli.metrics.definitions.confusion import OneVersusRest, confusion_matrix
+from histocli.metrics.definitions.sensitivity import sensitivity
+from histocli.metrics.definitions.specificity import specificity
+from histocli.metrics.definitions.weights import Weights
+from histocli.metrics.labelled import Labelled
+from histocli.metrics.operating_rules import OperatingRule
+from histocli.metrics.predictive_values import LOGIT, logit_intervals, values_at_prevalence
+from histocli.metrics.records import Record
+from histocli.metrics.uncertainty import Uncertainty, finite, record_of
+
+DECISION_METRICS = (
+    "sensitivity",
+    "specificity",
+    "positive_predictive_value",
+    "negative_predictive_value",
+    "accuracy",
+)
+
+
+def operating_points(
+    rules: Sequence[OperatingRule],
+    chosen_on: Labelled,
+    judged: Labelled,
+    prevalence: float | None,
+    uncertainty: Uncertainty,
+) -> list[dict[str, Any]]:
+    """Choose a threshold by each rule on one split and judge it on another.
+
+    Args:
+        rules: How to choose.
+        chosen_on: Tiles of the validation split, two classes.
+        judged: Tiles of the split that is evaluated.
+        prevalence: At which predictive values are given too; None for the judged split's only.
+        uncertainty: How intervals are made.
+
+    Returns:
+        By rule: the threshold, the metrics on the judged split with intervals, and what the chosen
+        threshold reached on the split that it was chosen on.
+    """
+    positive = judged.positive_index
+    if positive is None:
+        return []
+    found = []
+    for rule in rules:
+        threshold = rule.threshold(
+            chosen_on.is_class(positive), chosen_on.probabilities[:, positive]
+        )
+        decided = judged.decided(threshold)
+        entry: dict[str, Any] = {
+            "rule": rule.text,
+            "threshold": threshold,
+            "chosen_on": "stated" if rule.name == "threshold" else "valid",
+            "metrics": uncertainty.metrics(decided, DECISION_METRICS),
+            "when_chosen": _rates(chosen_on.decided(threshold), positive),
+        }
+        if prevalence is not None:
+            entry["at_prevalence"] = {
+                "prevalence": prevalence,
+                **predictive_records(decided, prevalence, uncertainty),
+            }
+        found.append(entry)
+    return found
+
+
+def predictive_records(
+    tiles: Labelled, prevalence: float, uncertainty: Uncertainty
+) -> dict[str, Record]:
+    """PPV and NPV of the decisions at a stated prevalence, with intervals.
+
+    Tiles alone: the logit interval of Mercaldo. Tiles in groups: percentiles of the clustered
+    bootstrap, and the logit interval as ``ci_unclustered``.
+    """
+    positive = tiles.positive_index
+    if positive is None:
+        return {}
+    names = ("positive_predictive_value", "negative_predictive_value")
+
+    def statistics(weights: Weights) -> dict[str, FloatArray]:
+        confusion = confusion_matrix(tiles.labels, tiles.predicted, 2, weights)
+        counts = OneVersusRest.of(confusion)
+        rates = (sensitivity(counts)[..., positive], specificity(counts)[..., positive])
+        return dict(zip(names, values_at_prevalence(*rates, prevalence), strict=True))
+
+    counts = _counts(tiles, positive)
+    plain = logit_intervals(*counts, prevalence, uncertainty.confidence)
+    clusters = tiles.clusters
+    if clusters is None:
+        values = statistics(None)
+        return {
+            name: record_of(float(values[name]), interval, LOGIT, len(tiles))
+            for name, interval in zip(names, plain, strict=True)
+        }
+    records = uncertainty.records(statistics, tiles.labels, clusters)
+    for name, interval in zip(names, plain, strict=True):
+        records[name]["ci_unclustered"] = [finite(interval.low), finite(interval.high)]
+        records[name]["method_unclustered"] = LOGIT
+    return records
+
+
+def _rates(tiles: Labelled, positive: int) -> dict[str, float | None]:
+    hits, positives, rejected, negatives = _counts(tiles, positive)
+    return {
+        "sensitivity": finite(hits / positives) if positives else None,
+        "specificity": finite(rejected / negatives) if negatives else None,
+    }
+
+
+def _counts(tiles: Labelled, positive: int) -> tuple[float, float, float, float]:
+    """True positives of positives, true negatives of negatives."""
+    truth, called = tiles.is_class(positive), tiles.predicted == positive
+    return (
+        float((truth & called).sum()),
+        float(truth.sum()),
+        float((~truth & ~called).sum()),
+        float((~truth).sum()),
+    )

@@ -1,0 +1,130 @@
+"""The analyses that were asked for as tables of short texts, for terminal and page."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from histocli.report.tables import Table
+from histocli.report.wording import count, estimate, number, percent
+
+Metrics = Mapping[str, Any]
+
+
+def operating_points_table(metrics: Metrics) -> Table:
+    """One row for each rule: its threshold, and what it does on this split."""
+    rows, notes = [], []
+    for point in metrics["operating_points"]:
+        entries = point["metrics"]
+        rows.append(
+            [
+                point["rule"],
+                number(point["threshold"]),
+                *(estimate(entries[name]) for name in ("sensitivity", "specificity")),
+            ]
+        )
+        notes += _predictive_values(point)
+    header = ("Rule", "Threshold", "Sensitivity", "Specificity")
+    return Table("Thresholds chosen on the validation split", header, rows, tuple(notes))
+
+
+def subgroups_table(metrics: Metrics) -> Table:
+    """One row for each subgroup of each column."""
+    rows, notes = [], []
+    for column, section in metrics["subgroups"].items():
+        for name, entry in section["subgroups"].items():
+            mark = " (small)" if entry["warnings"] else ""
+            rows.append(
+                [
+                    f"{column}: {name}{mark}",
+                    count(entry["tiles"]),
+                    estimate(entry["metrics"]["auroc"]),
+                    estimate(entry["metrics"]["balanced_accuracy"]),
+                ]
+            )
+        if section["left_out"]:
+            notes.append(f"{column}: {count(section['left_out'])} rarer values are not shown.")
+        gap = section["widest_gap"]
+        if gap is not None:
+            meet = "meet" if gap["intervals_overlap"] else "do not meet"
+            notes.append(
+                f"{column}: AUROC of {gap['best']} is {number(gap['auroc_difference'])} above that of "
+                f"{gap['worst']}; the intervals {meet}."
+            )
+    header = ("Subgroup", "Tiles", "AUROC", "Balanced accuracy")
+    return Table("Subgroups", header, rows, tuple(notes))
+
+
+def aggregated_table(metrics: Metrics) -> Table:
+    """One row for each way to aggregate tiles to groups."""
+    rows = [
+        [
+            method,
+            count(entry["groups"]),
+            *(estimate(entry["metrics"][name]) for name in ("auroc", "sensitivity", "specificity")),
+        ]
+        for method, entry in metrics["aggregated"].items()
+    ]
+    header = ("Groups scored by", "Groups", "AUROC", "Sensitivity", "Specificity")
+    return Table("Slides or patients", header, rows)
+
+
+def stress_table(metrics: Metrics) -> Table:
+    """One row for each perturbation: AUROC at each strength, from mild to severe."""
+    rows = [
+        [
+            f"{name} ({entry['unit']})",
+            *(
+                f"{number(point['auroc']['value'])} at {point['strength']:g}"
+                for point in entry["points"]
+            ),
+        ]
+        for name, entry in metrics["stress"]["perturbations"].items()
+    ]
+    longest = max((len(row) for row in rows), default=1)
+    padded = [row + [""] * (longest - len(row)) for row in rows]
+    start = estimate(metrics["stress"]["auroc"])
+    caption = f"AUROC under stress ({start} undisturbed, {count(metrics['stress']['tiles'])} tiles)"
+    header = ("", *("mild" if place == 0 else "" for place in range(longest - 2)), "severe")
+    return Table(caption, header[:longest], padded)
+
+
+def color_table(metrics: Metrics) -> Table:
+    """What color alone reaches, and what the model adds."""
+    color, sanity = metrics["sanity"]["color"], metrics["sanity"]
+    rows = [
+        ["AUROC of color alone", estimate(color["auroc"])],
+        ["The model adds", estimate(color["model_adds_auroc"])],
+        [
+            f"Accuracy of always {sanity['majority']['class']}",
+            number(sanity["majority"]["accuracy"]),
+        ],
+        ["Labels that may be wrong", percent(sanity["label_noise"]["estimated_wrong_share"])],
+    ]
+    return Table("Sanity", ("", metrics["split"]), rows)
+
+
+# By the key of `metrics.json` that they show.
+ANALYSIS_TABLES: dict[str, Callable[[Metrics], Table]] = {
+    "operating_points": operating_points_table,
+    "subgroups": subgroups_table,
+    "aggregated": aggregated_table,
+    "stress": stress_table,
+}
+
+
+def analysis_tables(metrics: Metrics) -> list[Table]:
+    """Tables of what was asked for beyond the table of metrics."""
+    tables = [table(metrics) for name, table in ANALYSIS_TABLES.items() if metrics.get(name)]
+    if "color" in metrics["sanity"]:
+        tables.append(color_table(metrics))
+    return tables
+
+
+def _predictive_values(point: Metrics) -> list[str]:
+    at = point.get("at_prevalence")
+    if at is None:
+        return []
+    positive, negative = (
+        estimate(at[name]) for name in ("positive_predictive_value", "negative_predictive_value")
+    )
+    where = f"{point['rule']}: at a prevalence of {percent(at['prevalence'])}"
+    return [f"{where} PPV is {positive}, NPV {negative}."]

@@ -1,0 +1,60 @@
+import pytest
+
+from histocli.metrics.analyses import Material, analyses
+from histocli.metrics.evaluate import evaluate
+from histocli.metrics.operating_rules import parse_rules
+from histocli.report.analysis_tables import analysis_tables
+from tests.report.conftest import made_predictions
+
+
+@pytest.mark.parametrize("classes", [["normal", "tumor"], ["a", "b", "c"]])
+def test_each_analysis_that_was_asked_for_has_its_table(classes: list[str]) -> None:
+    predictions = made_predictions(classes)
+    material = Material(
+        valid=made_predictions(classes, seed=1),
+        rules=parse_rules(["sensitivity=0.9,youden"]),
+        prevalence=0.02,
+        columns={"look": [f"look {row % 2}" for row in range(120)]},
+        aggregations=["mean", "max"],
+        undisturbed=predictions,
+        disturbed=[("blur", "pixels", 1.0, predictions), ("blur", "pixels", 2.0, predictions)],
+        color=predictions.probabilities,
+    )
+    metrics = evaluate(
+        predictions,
+        split="test",
+        positive_class=classes[-1],
+        threshold=0.5,
+        bootstrap_samples=20,
+    ) | analyses(
+        predictions,
+        split="test",
+        positive_class=classes[-1],
+        material=material,
+        bootstrap_samples=20,
+    )
+    tables = {table.caption: table for table in analysis_tables(metrics)}
+    for table in tables.values():
+        assert all(len(row) == len(table.header) for row in table.rows)
+    assert [row[0].removesuffix(" (small)") for row in tables["Subgroups"].rows] == [
+        "look: look 0",
+        "look: look 1",
+    ]
+    assert tables["Slides or patients"].rows[0][:2] == ["mean", "20"]
+    points = tables.get("Thresholds chosen on the validation split")
+    assert (points is not None) == (len(classes) == 2)
+    if points is not None:
+        assert [row[0] for row in points.rows] == ["sensitivity=0.9", "youden"]
+        assert "at a prevalence of 2.0" in points.notes[0]
+
+
+def test_without_a_request_there_is_none() -> None:
+    predictions = made_predictions(["normal", "tumor"])
+    found = analyses(
+        predictions,
+        split="test",
+        positive_class="tumor",
+        material=Material(),
+        bootstrap_samples=20,
+    )
+    assert analysis_tables(found) == []
