@@ -423,6 +423,9 @@ class PredictSettings(ScaledSection):
     """``[predict]``."""
 
     output: Path = Field(Path("predictions.csv"), description="Table to write.")
+    submission: Path | None = Field(
+        None, description="Also write Kaggle's table: id, and label as a probability, or a class."
+    )
     batch_size: int = Field(64, ge=1, description="Tiles per batch.")
     test_time_augmentation: Literal["as-trained", "none", "d4"] = Field(
         "as-trained", description="as-trained repeats what the operating point was chosen with."
@@ -549,6 +552,24 @@ class ExportSettings(SourceSection):
     overwrite: bool = Field(False, description="Replace an earlier export.")
 
 
+class EnsembleSettings(Section):
+    """``[ensemble]``."""
+
+    name: str | None = Field(None, description="Run name; ensemble and time if not set.")
+    runs: Path = Field(Path("runs"), description="Folder of the runs.")
+    operating_point: str = Field(
+        "youden", description="Threshold of two classes, as in train; chosen anew for the mean."
+    )
+    calibration: Literal["temperature", "platt", "isotonic", "none"] = Field(
+        "temperature", description="How the mean is calibrated on the validation split."
+    )
+    overwrite: bool = Field(False, description="Replace a run of the same name.")
+
+
+class ArchSettings(Section):
+    """``[arch]``."""
+
+
 class ReportSettings(Section):
     """``[report]``."""
 
@@ -608,7 +629,9 @@ class HistoSettings(BaseSettings):
     predict: PredictSettings = PredictSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     explain: ExplainSettings = ExplainSettings()
+    ensemble: EnsembleSettings = EnsembleSettings()
     export: ExportSettings = ExportSettings()
+    arch: ArchSettings = ArchSettings()
     report: ReportSettings = ReportSettings()
     demo: DemoSettings = DemoSettings()
     data_describe: DataDescribeSettings = DataDescribeSettings()

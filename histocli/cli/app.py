@@ -1,16 +1,20 @@
 """The `histo` application: its commands, in the order of the work."""
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
 from histocli import __version__
+from histocli.cli.arch import arch
 from histocli.cli.config import config
 from histocli.cli.data import data
 from histocli.cli.demo import demo
+from histocli.cli.ensemble import ensemble
 from histocli.cli.evaluate import evaluate
 from histocli.cli.explain import explain
+from histocli.cli.export import export
 from histocli.cli.normalize import normalize
 from histocli.cli.predict import predict
 from histocli.cli.qc import qc
@@ -36,12 +40,15 @@ app.command(rich_help_panel=DATA_PANEL)(normalize)
 app.command(rich_help_panel=DATA_PANEL)(qc)
 app.add_typer(data, name="data", rich_help_panel=DATA_PANEL)
 app.command(rich_help_panel=MODEL_PANEL)(train)
+app.command(rich_help_panel=MODEL_PANEL)(ensemble)
 app.command(rich_help_panel=MODEL_PANEL)(predict)
+app.command(rich_help_panel=MODEL_PANEL)(export)
 app.command(rich_help_panel=RESULT_PANEL)(evaluate)
 app.command(rich_help_panel=RESULT_PANEL)(explain)
 app.command(rich_help_panel=RESULT_PANEL)(report)
 app.command(rich_help_panel=OTHER_PANEL)(demo)
 app.command(rich_help_panel=OTHER_PANEL)(config)
+app.command(rich_help_panel=MODEL_PANEL)(arch)
 
 
 def _print_version(wanted: bool) -> None:
@@ -82,4 +89,7 @@ def main() -> None:
     # Threads that read, decode and write hand the interpreter to one another thousands of times a second;
     # by default each may wait 5 ms for it.
     sys.setswitchinterval(0.0005)
+    # Before torch is imported. Its threads spin for milliseconds while they wait for one another; where the
+    # machine has other work to do, one that spins keeps the core from the one that it waits for.
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     app()

@@ -23,18 +23,23 @@ def predict(
 ) -> None:
     """Predict the tiles of SOURCE, labelled or not, with the model of RUN.
 
-    Run again to continue where it stopped.
+    Run again to continue where it stopped. An ensemble of runs is a run, too:
+    see histo ensemble.
 
     Example:  histo predict runs/efficientnet-1 new-tiles --output predictions.csv
     """
     from histocli.data.shards import describe_missing
     from histocli.training.predict_shards import combine_facts
+    from histocli.training.submission import check_submission, write_submission
     from histocli.training.use import predict_source
 
+    if settings.submission is not None:
+        check_submission(settings.submission, overwrite=settings.overwrite)
+    folder = run_or_newest(run, Path("runs"), terminal)
     shard = chosen_shard(settings, terminal)
     task = partial(
         predict_source,
-        reachable(run_or_newest(run, Path("runs"), terminal), settings),
+        reachable(folder, settings),
         reachable(source, settings),
         reachable(settings.output, settings),
         use_settings(settings),
@@ -42,6 +47,9 @@ def predict(
     parts = run_shards(task, shard, settings, terminal, overwrite=settings.overwrite)
     facts = {**combine_facts(parts), "shard": str(shard)}
     missing = facts["missing_shards"]
+    if settings.submission is not None and not missing:
+        write_submission(settings.submission, settings.output, folder)
+        facts["submission"] = settings.submission
     table = make_table("Predictions", ["predicted", "tiles"], list(facts["predicted"].items()))
     said = f"predicted shard {shard} of" if missing else "wrote"
     terminal.result(facts, table, f"{said} {settings.output}")

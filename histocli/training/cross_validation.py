@@ -1,6 +1,5 @@
 """Cross-validation: one run for each fold, each tile predicted by the model that has not seen it."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,20 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from histocli.atomic_files import write_csv, write_json
-from histocli.errors import SettingsError
+from histocli.atomic_files import write_json
 from histocli.metrics.definitions.auroc import auroc
-from histocli.models.checkpoint import BEST, load_card
-from histocli.models.classifier import ModelCard
 from histocli.predictions import Predictions
 from histocli.run_record import RunRecord
 from histocli.training.api import TrainRequest, run_training
-from histocli.training.finish import with_decisions
 from histocli.training.fit import VALIDATION_TABLE, macro_auroc
 from histocli.training.folds import Fold
+from histocli.training.joining import finish_joined, join_members, join_splits
 from histocli.training.monitor import Monitor
 from histocli.training.plan import TrainingPlan
-from histocli.training.run import SPLITS_NAME, run_name
+from histocli.training.run import run_name
 
 OUT_OF_FOLD_TABLE = "out_of_fold.csv"
 SUMMARY = "cross_validation.json"
@@ -82,23 +78,11 @@ def cross_validate(
 def _sum_up(
     parent: Path, members: Sequence[Member], folds: int, repeats: int, plan: TrainingPlan
 ) -> dict[str, Any]:
-    runs = [parent / member.name for member in members]
-    cards = [load_card(run) for run in runs]
-    tables = [Predictions.read(run / VALIDATION_TABLE) for run in runs]
+    names = [member.name for member in members]
+    tables = [Predictions.read(parent / name / VALIDATION_TABLE) for name in names]
     scores = [macro_auroc(t.probabilities, t.label_indices) for t in tables]
-    card = replace(cards[0], members=tuple(member.name for member in members))
-    joined = _mean_by_tile(tables, card)
-    card = with_decisions(
-        card,
-        joined.probabilities,
-        joined.label_indices,
-        plan.operating_point,
-        plan.calibration,
-    )
+    joined = join_members(parent, names, plan.operating_point, plan.calibration)
     joined.write(parent / OUT_OF_FOLD_TABLE)
-    # The table of an ordinary run has this name; here too it holds what the decisions were chosen on.
-    joined.write(parent / VALIDATION_TABLE)
-    write_json(parent / f"{BEST}.json", card.to_json())
     labels = joined.label_indices
     summary: dict[str, Any] = {
         "folds": folds,
@@ -117,44 +101,10 @@ def _sum_up(
         "out_of_fold_tiles": len(joined.tiles),
     }
     write_json(parent / SUMMARY, summary)
-    _write_record(parent, runs[0], summary)
+    join_splits(parent, names)
+    results = {
+        "cross_validation": summary,
+        "best_valid_auroc": summary["out_of_fold_auroc"],
+    }
+    finish_joined(parent, names[0], results)
     return {"run": str(parent), **summary}
-
-
-def _write_record(parent: Path, first: Path, summary: dict[str, Any]) -> None:
-    """The record and the splits of the ensemble: those of a member, with valid tiles trained on."""
-    record = RunRecord.read(first)
-    record.inputs.pop("fold", None)
-    with (first / SPLITS_NAME).open(newline="") as file:
-        header, *rows = list(csv.reader(file))
-    pooled = [[*row[:-1], "train" if row[-1] == "valid" else row[-1]] for row in rows]
-    write_csv(parent / SPLITS_NAME, header, pooled)
-    record.finish(
-        parent,
-        cross_validation=summary,
-        best_valid_auroc=summary["out_of_fold_auroc"],
-    )
-
-
-def _mean_by_tile(tables: Sequence[Predictions], card: ModelCard) -> Predictions:
-    """The tables as one; a tile that several repeats predicted has their mean."""
-    if any(list(table.classes) != list(card.classes) for table in tables):
-        raise SettingsError(
-            "the folds have different classes; train all of them again with --overwrite"
-        )
-    rows: dict[str, list[np.ndarray[Any, np.dtype[np.float64]]]] = {}
-    known: dict[str, tuple[str | None, str | None]] = {}
-    for table in tables:
-        for position, tile in enumerate(table.tiles):
-            rows.setdefault(tile, []).append(table.probabilities[position])
-            known[tile] = (table.labels[position], table.groups[position])
-    tiles = sorted(rows)
-    probabilities = np.array([np.mean(rows[tile], axis=0) for tile in tiles])
-    return Predictions(
-        tiles=tiles,
-        classes=card.classes,
-        probabilities=probabilities,
-        predicted=[card.classes[k] for k in probabilities.argmax(axis=1)],
-        labels=[known[tile][0] for tile in tiles],
-        groups=[known[tile][1] for tile in tiles],
-    )

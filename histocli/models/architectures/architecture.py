@@ -1,11 +1,34 @@
 """What the rest of the package needs to know of an architecture."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 Triple = tuple[float, float, float]
+Tensors = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """Weights on the Hugging Face hub.
+
+    Attributes:
+        repository: ``OWNER/NAME``.
+        license: What the publisher allows.
+        gated: True if an account has to accept the license first.
+        rename: From the names of another library to timm's.
+    """
+
+    repository: str
+    license: str
+    gated: bool = False
+    rename: Callable[[Tensors], dict[str, Tensor]] | None = None
+
+    @property
+    def page(self) -> str:
+        """Where the license and the way to get access stand."""
+        return f"https://huggingface.co/{self.repository}"
 
 
 @dataclass(frozen=True)
@@ -24,6 +47,7 @@ class Architecture:
         added: Prefixes or parts of names of layers that timm's model does not have.
         fixed_input_size: True if the network takes tiles of ``input_size_px`` only.
         backbone: Attribute of the network that timm's weights load into; the network itself if empty.
+        published: Weights to start from; None where nobody publishes any.
     """
 
     name: str
@@ -36,3 +60,4 @@ class Architecture:
     added: str = ""
     backbone: str = ""
     fixed_input_size: bool = False
+    published: PublishedWeights | None = None

@@ -79,4 +79,5 @@ def efficientnet() -> Architecture:
         std=plain.std,
         head="head",
         backbone="backbone",
+        published=plain.published,
     )

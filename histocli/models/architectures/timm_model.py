@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from histocli.errors import SettingsError
-from histocli.models.architectures.architecture import Architecture, Triple
+from histocli.models.architectures.architecture import Architecture, PublishedWeights, Triple
 
 
 def timm_architecture(name: str) -> Architecture:
@@ -19,7 +19,7 @@ def timm_architecture(name: str) -> Architecture:
 
     if not timm.is_model(name):
         close = get_close_matches(name, ["efficientnet", *timm.list_models()], n=3)
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        hint = f"; did you mean {', '.join(close)}?" if close else "; `histo arch` lists some"
         raise SettingsError(f"unknown architecture {name!r}{hint}")
     config = timm.get_pretrained_cfg(name)
 
@@ -32,13 +32,25 @@ def timm_architecture(name: str) -> Architecture:
         build=build,
         timm_name=name,
         input_size_px=int(config.input_size[-1]),
-        mean=_triple(config.mean),
-        std=_triple(config.std),
+        mean=as_triple(config.mean),
+        std=as_triple(config.std),
         fixed_input_size=bool(config.fixed_input_size),
         head=config.classifier if isinstance(config.classifier, str) else config.classifier[0],
+        published=_published(config),
     )
 
 
-def _triple(values: Any) -> Triple:
+def as_triple(values: Any) -> Triple:
+    """Three numbers of a configuration."""
     red, green, blue = (float(value) for value in values)
     return red, green, blue
+
+
+def _published(config: Any) -> PublishedWeights | None:
+    repository = config.hf_hub_id
+    if not repository:
+        return None
+    # timm's own entries name the organisation and leave the model to be added.
+    if repository.endswith("/"):
+        repository += f"{config.architecture}.{config.tag}"
+    return PublishedWeights(repository, config.license or "see the model's page")

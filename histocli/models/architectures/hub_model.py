@@ -1,0 +1,70 @@
+"""Any model that somebody published for timm on the Hugging Face hub: ``hf-hub:OWNER/NAME``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from histocli.errors import InputError, SettingsError
+from histocli.models.architectures.architecture import Architecture, PublishedWeights
+from histocli.models.architectures.timm_model import as_triple
+
+PREFIX = "hf-hub:"
+CONFIG = "config.json"
+
+
+def hub_architecture(name: str) -> Architecture:
+    """Describe a published model by its own ``config.json``, which must lie in the hub's local cache.
+
+    A network is never asked here, because a run needs this whenever it is read.
+
+    Raises:
+        SettingsError: If the description is not there; the message says how to get it.
+        InputError: If it is no description of a timm model.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    repository = name.removeprefix(PREFIX)
+    if repository.count("/") != 1:
+        raise SettingsError(f"{name!r}: name a model as {PREFIX}OWNER/NAME")
+    path = try_to_load_from_cache(repository, CONFIG)
+    if not isinstance(path, str):
+        raise SettingsError(
+            f"{name}: its description is not in the local cache; fetch it once with "
+            f"`hf download {repository} {CONFIG}`"
+        )
+    try:
+        content = json.loads(Path(path).read_text())
+        return _described(name, repository, content)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: no description of a timm model ({error!r}); choose a model whose page says timm"
+        ) from error
+
+
+def _described(name: str, repository: str, content: dict[str, Any]) -> Architecture:
+    import timm  # heavy: only when a network is wanted
+
+    timm_name, config = str(content["architecture"]), content["pretrained_cfg"]
+    if not timm.is_model(timm_name):
+        raise ValueError(f"timm knows no {timm_name}")
+    options: dict[str, Any] = dict(content.get("model_args", {}))
+    if "global_pool" in content:
+        options["global_pool"] = content["global_pool"]
+
+    def build(classes: int) -> nn.Module:
+        network: nn.Module = timm.create_model(timm_name, **{**options, "num_classes": classes})
+        return network
+
+    return Architecture(
+        name=name,
+        build=build,
+        timm_name=timm_name,
+        input_size_px=int(config["input_size"][-1]),
+        mean=as_triple(config["mean"]),
+        std=as_triple(config["std"]),
+        fixed_input_size=bool(config.get("fixed_input_size", False)),
+        head=str(config.get("classifier", "head")),
+        published=PublishedWeights(repository, config.get("license") or "see the model's page"),
+    )

@@ -1,0 +1,71 @@
+"""Runs trained apart, answering as one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from histocli.errors import SettingsError
+from histocli.models.checkpoint import load_card
+from histocli.predictions import Predictions
+from histocli.training.api import run_training
+from histocli.training.ensemble import make_ensemble
+from histocli.training.folds import Fold
+from histocli.training.use import UseSettings, predict_split
+from tests.training.conftest import SilentMonitor
+from tests.training.test_cross_validation import request, splits_of
+
+USE = UseSettings("cpu", 16, "as-trained", 1, strict=False)
+
+
+@pytest.fixture(scope="module")
+def runs(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    for seed in (0, 1):
+        one = request(phantom, folder, f"seed-{seed}")
+        run_training(replace(one, options=replace(one.options, seed=seed)), SilentMonitor())
+    one = request(phantom, folder, "fold")
+    run_training(replace(one, fold=Fold(1, 3, 5)), SilentMonitor())
+    return [folder / name for name in ("seed-0", "seed-1", "fold")]
+
+
+def joined(runs: Sequence[Path], parent: Path) -> dict[str, object]:
+    return make_ensemble(runs, parent, operating_point="youden", calibration="temperature")
+
+
+def test_the_answer_is_the_mean_of_the_members(runs: list[Path], tmp_path: Path) -> None:
+    joined(runs[:2], tmp_path / "both")
+    tables = [
+        predict_split(run, None, "test", USE, lambda *_: lambda _: None)[0]
+        for run in (*runs[:2], tmp_path / "both")
+    ]
+    mean = (tables[0].probabilities + tables[1].probabilities) / 2
+    np.testing.assert_allclose(tables[2].probabilities, mean, atol=1e-6)
+    valid = Predictions.read(tmp_path / "both" / "validation.csv")
+    assert set(valid.tiles) == {
+        tile for tile, split in splits_of(tmp_path / "both").items() if split == "valid"
+    }
+    assert load_card(tmp_path / "both").operating_point["chosen_by"].startswith("Youden")
+
+
+def test_a_tile_that_a_member_was_trained_on_is_of_training(
+    runs: list[Path], tmp_path: Path
+) -> None:
+    joined([runs[0], runs[2]], tmp_path / "mixed")
+    one, other, both = (splits_of(run) for run in (runs[0], runs[2], tmp_path / "mixed"))
+    assert any(one[tile] != other[tile] for tile in one)
+    for tile, split in both.items():
+        assert split == (one[tile] if one[tile] == other[tile] else "train")
+
+
+def test_what_cannot_answer_as_one_is_refused(runs: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="two or more"):
+        joined([runs[0], runs[0]], tmp_path / "once")
+    joined(runs[:2], tmp_path / "both")
+    with pytest.raises(SettingsError, match="ensemble itself"):
+        joined([runs[2], tmp_path / "both"], tmp_path / "nested")
+    with pytest.raises(SettingsError, match="exists"):
+        joined(runs[:2], tmp_path / "both")
+    assert not (tmp_path / "nested").exists()
