@@ -1,9 +1,11 @@
 """``predictions.csv``: the contract between predicting, evaluating and reporting."""
 
 import csv
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
 from typing import Self
 
 import numpy as np
@@ -64,9 +66,9 @@ class Predictions:
         if self.calibrated is not None:
             header += [f"calibrated_{name}" for name in self.classes]
             columns.append(self.calibrated)
-        numbers = np.concatenate(columns, axis=1).tolist()
+        numbers = np.concatenate(columns, axis=1)
         texts = zip(self.tiles, self.groups, self.labels, self.predicted, strict=True)
-        rows = ([*text, *row] for text, row in zip(texts, numbers, strict=True))
+        rows = ([*text, *row.tolist()] for text, row in zip(texts, numbers, strict=True))
         write_csv(path, header, rows)
 
     @classmethod
@@ -78,29 +80,48 @@ class Predictions:
         """
         try:
             with path.open(newline="") as file:
-                reader = csv.DictReader(file)
-                header = list(reader.fieldnames or [])
-                rows = list(reader)
+                return cls._parse(path, csv.reader(file))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise InputError(f"{path}: cannot read the predictions: {error}") from error
+        except (IndexError, ValueError) as error:
+            raise InputError(f"{path}: damaged predictions table: {error}") from error
+
+    @classmethod
+    def _parse(cls, path: Path, lines: Iterator[list[str]]) -> Self:
+        """Row by row: a table of ten million tiles has to fit in memory as columns, not as rows."""
+        header = next(lines, [])
+        place = {name: index for index, name in enumerate(header)}
         named = [name for name in header if name.startswith("probability_")]
         classes = [name.removeprefix("probability_") for name in named]
         if not {"tile", "group", "label", "predicted"} <= set(header) or not classes:
             raise InputError(f"{path}: not a predictions table; write one with `histo predict`")
+        calibrated = [f"calibrated_{name}" for name in classes if f"calibrated_{name}" in place]
+        if calibrated and len(calibrated) != len(classes):
+            raise ValueError("a column of calibrated probabilities is missing")
+        tiles: list[str] = []
+        texts: dict[str, list[str]] = {"group": [], "label": [], "predicted": []}
+        numbers = array("d")
+        wanted = [place[name] for name in (*named, *calibrated)]
+        for line in lines:
+            if len(line) != len(header):
+                raise ValueError(f"row {len(tiles)} has {len(line)} columns, not {len(header)}")
+            tiles.append(line[place["tile"]])
+            for name, column in texts.items():
+                # The same few words in every row: one copy of each.
+                column.append(intern(line[place[name]]))
+            numbers.extend([float(line[index]) for index in wanted])
+        table = np.frombuffer(numbers, np.float64).reshape(len(tiles), len(wanted))
         try:
-            probabilities = _matrix(rows, [f"probability_{name}" for name in classes])
-            has_calibration = f"calibrated_{classes[0]}" in header
-            calibrated = [f"calibrated_{name}" for name in classes]
             return cls(
-                tiles=[row["tile"] for row in rows],
+                tiles=tiles,
                 classes=classes,
-                probabilities=probabilities,
-                predicted=[row["predicted"] for row in rows],
-                labels=[row["label"] or None for row in rows],
-                groups=[row["group"] or None for row in rows],
-                calibrated=_matrix(rows, calibrated) if has_calibration else None,
+                probabilities=np.ascontiguousarray(table[:, : len(classes)]),
+                predicted=texts["predicted"],
+                labels=[label or None for label in texts["label"]],
+                groups=[group or None for group in texts["group"]],
+                calibrated=np.ascontiguousarray(table[:, len(classes) :]) if calibrated else None,
             )
-        except (KeyError, TypeError, ValueError, InputError) as error:
+        except InputError as error:
             raise InputError(f"{path}: damaged predictions table: {error}") from error
 
 
@@ -122,8 +143,3 @@ def check_probabilities(probabilities: NDArray[np.float64], tiles: int, classes:
             f"row {row} of the probabilities is {probabilities[row].tolist()}: they must be finite, "
             "not negative, and sum to 1"
         )
-
-
-def _matrix(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> NDArray[np.float64]:
-    values = [[float(row[column]) for column in columns] for row in rows]
-    return np.array(values, np.float64).reshape(len(rows), len(columns))

@@ -14,7 +14,6 @@ from histocli.cli.options import with_settings
 from histocli.cli.sources import source_options
 from histocli.settings import TrainSettings
 
-
 EPOCH_HEADER = (
     "  epoch  size     loss    valid   AUROC  images/s  minutes  min left memory GB"
 )
