@@ -13,6 +13,7 @@ COLUMNS = (
     "seeds",
     "valid AUROC",
     "test AUROC (95 % interval)",
+    "of brown, purple tiles",
     "test balanced accuracy",
     "training",
 )
@@ -31,7 +32,7 @@ def rows_of(path: Path) -> list[str]:
     if color.is_file():
         scores = json.loads(color.read_text())
         valid, test = scores["valid"], scores["test"]
-        cells = [name, "color alone", "", f"{valid['auroc']:.3f}", f"{test['auroc']:.3f}"]
+        cells = [name, "color alone", "", f"{valid['auroc']:.3f}", f"{test['auroc']:.3f}", ""]
         rows.append("| " + " | ".join([*cells, f"{test['balanced_accuracy']:.3f}", ""]) + " |")
     return rows
 
@@ -45,8 +46,14 @@ def recipe_row(name: str, recipe: str, runs: Sequence[dict[str, Any]]) -> str:
     first = runs[0]["test"]["auroc"]
     auroc = f"{mean('test', 'auroc'):.3f} ({first['ci_low']:.3f} to {first['ci_high']:.3f})"
     minutes = statistics.mean(run["train_minutes"] for run in runs)
+    looks = [
+        f"{statistics.mean(run['test_by_stain_look'][look] for run in runs):.3f}"
+        for look in ("brown", "purple")
+        if "test_by_stain_look" in runs[0]
+    ]
     cells = [name, recipe, str(len(runs)), f"{mean('valid', 'auroc'):.3f}", auroc]
     cells += [
+        ", ".join(looks),
         f"{mean('test', 'balanced_accuracy'):.3f}",
         f"{runs[0]['epochs']} epochs, {minutes:.0f} min",
     ]

@@ -577,6 +577,9 @@ class ReportSettings(Section):
     output: Path | None = Field(
         None, description="HTML file; report.html in the run, or in runs/comparisons for several."
     )
+    format: Literal["html", "table", "markdown", "latex", "csv", "json"] = Field(
+        "html", description="html writes the page; the others print, and write nothing."
+    )
 
 
 class DemoSettings(Section):
@@ -586,6 +589,24 @@ class DemoSettings(Section):
     task: Literal["binary", "multiclass"] = Field("binary", description="Two classes, or more.")
     tile_size_px: int = Field(96, ge=64, le=512, description="Side of a tile.")
     overwrite: bool = Field(False, description="Write into a folder that is not empty.")
+
+
+class DoctorSettings(Section):
+    """``[doctor]``."""
+
+    folder: Path = Field(Path(), description="Folder of the work: its disk is measured.")
+
+
+class BenchSettings(DeviceSection):
+    """``[bench]``."""
+
+    tiles: int = Field(256, ge=16, description="Tiles to measure with.")
+    seconds: float = Field(1.0, gt=0, description="Seconds to measure a stage, about.")
+    arch: str = Field("efficientnet", description="Network of the forward pass.")
+    input_size_px: int | None = Field(
+        None, ge=32, description="Side that tiles are resized to; the network's if not set."
+    )
+    batch_size: int = Field(64, ge=1, description="Tiles per batch.")
 
 
 class DataDescribeSettings(SourceSection):
@@ -634,6 +655,8 @@ class HistoSettings(BaseSettings):
     arch: ArchSettings = ArchSettings()
     report: ReportSettings = ReportSettings()
     demo: DemoSettings = DemoSettings()
+    doctor: DoctorSettings = DoctorSettings()
+    bench: BenchSettings = BenchSettings()
     data_describe: DataDescribeSettings = DataDescribeSettings()
     data_index: DataIndexSettings = DataIndexSettings()
     data_fetch: DataFetchSettings = DataFetchSettings()

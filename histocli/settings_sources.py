@@ -5,7 +5,7 @@ Known traps of pydantic-settings are closed here: a missing file and a misspelt 
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def load_settings(
         typed: dict[str, Any] = {name: dict(values) for name, values in (overrides or {}).items()}
         return bound(**typed)
     except ValidationError as error:
-        raise SettingsError(_describe(error)) from None
+        raise SettingsError(_describe(error, origins(config, typed))) from None
     except ValueError as error:
         # Broken TOML, or a value of the environment that should be JSON.
         raise SettingsError(f"{config or 'environment'}: {error}") from None
@@ -100,19 +100,32 @@ def _hint(name: str, known: set[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _describe(error: ValidationError) -> str:
-    """One line per bad setting: ``train.epochs: Input should be …``."""
+def _describe(error: ValidationError, known: Mapping[tuple[str, str], str]) -> str:
+    """One line per bad setting, as it was written: ``histo.toml: train.epochs: Input should be …``."""
     lines = []
     for problem in error.errors():
         place = [str(part) for part in problem["loc"]]
-        hint = ""
-        if problem["type"] == "extra_forbidden" and len(place) == 2:
+        message = str(problem["msg"])
+        if problem["type"] == "extra_forbidden":
             section = HistoSettings.model_fields.get(place[0])
-            names = list(type(section.default).model_fields) if section else []
-            close = get_close_matches(place[1], names, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-        lines.append(f"{'.'.join(place)}: {problem['msg']}{hint}")
+            names = type(section.default).model_fields if section else HistoSettings.model_fields
+            close = get_close_matches(place[-1], list(names), n=1)
+            message = "no such setting" + (f"; did you mean {close[0]}?" if close else "")
+        lines.append(f"{_as_written(place, known)}: {message}")
     return "\n".join(lines)
+
+
+def _as_written(place: Sequence[str], known: Mapping[tuple[str, str], str]) -> str:
+    """A setting by the name that it has where its value comes from."""
+    found = [origin for key, origin in known.items() if list(key[: len(place)]) == place[:2]]
+    name = ".".join(place)
+    if not found:
+        return name
+    if found[-1] == "environment":
+        return PREFIX + "__".join(place).upper()
+    if found[-1] == "command line":
+        return "--" + place[1].replace("_", "-")
+    return f"{found[-1]}: {name}"
 
 
 # Belong to one call, not to a file.

@@ -12,6 +12,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ANYWHERE = {"errors", "run_record", "predictions", "atomic_files", "__init__"}
 ALLOWED = {
     "__main__": {"cli"},
+    # What Python users call; imported when it is called.
+    "__init__": {"data", "models"},
     "cli": {
         "settings",
         "settings_sources",
@@ -26,7 +28,12 @@ ALLOWED = {
         "report",
         # Runs what any command gives it; only commands know what that is.
         "scaling",
+        "doctor",
+        "bench",
     },
+    # Both look at every step of the work from outside: whether it works here, and how fast.
+    "doctor": {"models", "stain"},
+    "bench": {"models", "data", "stain", "preparation", "training"},
     "scaling": {"data"},
     "report": {"metrics"},
     "explain": {"models", "data", "stain", "metrics"},

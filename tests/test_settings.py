@@ -35,7 +35,7 @@ def test_a_typed_value_equal_to_the_default_still_wins(monkeypatch: pytest.Monke
 def test_wrong_values_and_names_are_named_with_a_hint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SettingsError, match=r"train\.epochs: Input should be greater"):
+    with pytest.raises(SettingsError, match=r"--epochs: Input should be greater"):
         load_settings(None, {"train": {"epochs": 0}})
     config = tmp_path / "histo.toml"
     config.write_text("[train]\nepoch = 3\n")

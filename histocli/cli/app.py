@@ -1,5 +1,6 @@
 """The `histo` application: its commands, in the order of the work."""
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -8,9 +9,11 @@ import typer
 
 from histocli import __version__
 from histocli.cli.arch import arch
+from histocli.cli.bench import bench
 from histocli.cli.config import config
 from histocli.cli.data import data
 from histocli.cli.demo import demo
+from histocli.cli.doctor import doctor
 from histocli.cli.ensemble import ensemble
 from histocli.cli.evaluate import evaluate
 from histocli.cli.explain import explain
@@ -20,6 +23,7 @@ from histocli.cli.predict import predict
 from histocli.cli.qc import qc
 from histocli.cli.report import report
 from histocli.cli.train import train
+from histocli.cli.usage_errors import OneLineErrors
 
 DATA_PANEL, MODEL_PANEL, RESULT_PANEL, OTHER_PANEL = (
     "Prepare the data",
@@ -30,6 +34,7 @@ DATA_PANEL, MODEL_PANEL, RESULT_PANEL, OTHER_PANEL = (
 
 app = typer.Typer(
     name="histo",
+    cls=OneLineErrors,
     no_args_is_help=True,
     # Local variables may hold the names of patients' files.
     pretty_exceptions_show_locals=False,
@@ -48,6 +53,8 @@ app.command(rich_help_panel=RESULT_PANEL)(explain)
 app.command(rich_help_panel=RESULT_PANEL)(report)
 app.command(rich_help_panel=OTHER_PANEL)(demo)
 app.command(rich_help_panel=OTHER_PANEL)(config)
+app.command(rich_help_panel=OTHER_PANEL)(doctor)
+app.command(rich_help_panel=OTHER_PANEL)(bench)
 app.command(rich_help_panel=MODEL_PANEL)(arch)
 
 
@@ -86,6 +93,10 @@ def histo(
 
 def main() -> None:
     """Entry point of the console script."""
+    # Where the terminal or a pipe knows fewer characters than our tables have.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     # Threads that read, decode and write hand the interpreter to one another thousands of times a second;
     # by default each may wait 5 ms for it.
     sys.setswitchinterval(0.0005)

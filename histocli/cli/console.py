@@ -56,11 +56,14 @@ class Terminal:
         """A line for the user, on stderr."""
         if not self.quiet:
             style = "yellow" if message.startswith("warning") else None
-            self.err.print(message, style=style, markup=False, soft_wrap=True)
+            # A terminal gets whole words on each line, a file one line for each message.
+            wrap = not self.err.is_terminal
+            self.err.print(message, style=style, markup=False, soft_wrap=wrap)
 
     def error(self, message: str, exit_code: int) -> None:
         """An error in one sentence; as JSON too where JSON was asked for."""
-        self.err.print(Text("error: ", style="bold red") + Text(message), soft_wrap=True)
+        wrap = not self.err.is_terminal
+        self.err.print(Text("error: ", style="bold red") + Text(message), soft_wrap=wrap)
         if self.as_json:
             self.out.file.write(json.dumps({"error": message, "exit_code": exit_code}) + "\n")
 
@@ -72,7 +75,7 @@ class Terminal:
             return
         for block in blocks:
             if isinstance(block, str):
-                self.out.print(block, markup=False, soft_wrap=True)
+                self.out.print(block, markup=False, soft_wrap=not self.out.is_terminal)
             else:
                 self.out.print(block)
 
@@ -116,7 +119,14 @@ class Terminal:
 
 def make_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     """A plain table: the first column names, the others are numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(
+        # On one line, also above a table that is narrower.
+        title=Text(title, style="bold", no_wrap=True, overflow="ignore"),
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        show_header=any(header),
+    )
     for position, name in enumerate(header):
         table.add_column(name, justify="left" if position == 0 else "right", overflow="fold")
     for row in rows:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from histocli.training.use import UseSettings
 
 DATA = Path("data")
+# How many an error message names.
+RUNS_NAMED = 5
 
 
 def data_or_default(named: Path | None, default: Path, terminal: Terminal) -> Path:
@@ -56,16 +58,29 @@ def comparison_folder(runs: list[Path], folder: Path) -> Path:
 
 
 def run_or_newest(named: Path | None, runs: Path, terminal: Terminal) -> Path:
-    """The named run, or the newest in ``runs``, which is printed."""
+    """The named run, or the newest in ``runs``, which is printed.
+
+    Raises:
+        InputError: If it is not there; the message names those that are.
+    """
     from histocli.report.collect import newest_run
 
     if named is not None:
         # A bare name means a run in the folder of runs.
-        inside = runs / named
-        return inside if not named.exists() and inside.exists() else named
+        found = next((path for path in (named, runs / named) if path.exists()), None)
+        if found is None:
+            raise InputError(f"{named}: no such run, here or in {runs}; {_runs_there(runs)}")
+        return found
     run = newest_run(runs)
     terminal.say(f"run: {run} (newest)")
     return run
+
+
+def _runs_there(runs: Path) -> str:
+    """The newest runs in a folder, for who mistyped a name."""
+    records = sorted(runs.glob("*/run.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    names = [path.parent.name for path in records[:RUNS_NAMED]]
+    return f"there is {', '.join(names)}" if names else "train one with `histo train`"
 
 
 def use_settings(settings: EvaluateSettings | PredictSettings) -> "UseSettings":

@@ -35,7 +35,15 @@ def demo(
             overwrite=settings.overwrite,
             progress=progress,
         )
-    rows = [[key.replace("_", " "), value] for key, value in facts.items()]
+    rows = [
+        [split, label, count]
+        for split, labels in facts["splits"].items()
+        for label, count in labels.items()
+    ]
     terminal.result(
-        facts, make_table("Synthetic tiles", ["", ""], rows), f"wrote {folder}; next: histo qc"
+        facts,
+        make_table("Synthetic tiles", ["split", "class", "tiles"], rows),
+        f"slides: {facts['slides']}, scanners: {', '.join(facts['scanners'])}",
+        *(f"planted fault: {fault}, {tile}" for fault, tile in facts["faults"].items()),
+        f"wrote {folder}; next: histo qc {folder}/train",
     )

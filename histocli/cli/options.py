@@ -1,5 +1,6 @@
 """Turns a settings section into the options of a command, so that no option is declared twice."""
 
+import errno
 import functools
 import inspect
 import signal
@@ -15,7 +16,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from histocli.cli.console import Terminal
-from histocli.errors import HistoError, StoppedError
+from histocli.errors import HistoError, SettingsError, StoppedError
 from histocli.settings import HistoSettings, Section
 from histocli.settings_sources import find_config, load_settings
 
@@ -34,6 +35,16 @@ COMMON = (
 COMMON_PANEL = "Common options"
 SHORT_FLAGS: Mapping[str, str] = {"output": "-o", "quiet": "-q", "verbose": "-v"}
 INTERRUPTED = 130
+# What the system answers where a path cannot be used as the user wants: a file where a folder should be, a
+# folder of somebody else.
+UNUSABLE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+}
 
 
 def with_settings(section: str) -> Callable[[Command], Command]:
@@ -86,6 +97,10 @@ def with_errors(terminal: Terminal, function: Callable[..., None], *arguments: A
     except Exception as error:  # noqa: BLE001 - the last line of defence: a defect of ours
         if terminal.verbose:
             terminal.err.print(traceback.format_exc(), markup=False)
+        if isinstance(error, OSError) and error.errno in UNUSABLE and error.filename:
+            path = error.filename2 or error.filename
+            terminal.error(f"{path}: {error.strerror}; name another path", SettingsError.exit_code)
+            raise typer.Exit(SettingsError.exit_code) from None
         hint = "" if terminal.verbose else "; --verbose shows where"
         terminal.error(f"unexpected {type(error).__name__}: {error}{hint}", 1)
         raise typer.Exit(1) from None

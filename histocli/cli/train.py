@@ -14,6 +14,7 @@ from histocli.cli.options import with_settings
 from histocli.cli.sources import source_options
 from histocli.settings import TrainSettings
 
+HISTORY_FIGURE = "training_history.png"
 EPOCH_HEADER = (
     "  epoch  size     loss    valid   AUROC  images/s  minutes  min left memory GB"
 )
@@ -109,6 +110,7 @@ def train(
         overwrite=settings.overwrite,
         dry_run=settings.dry_run,
         find_data=lambda named: data_or_default(named, DATA, terminal),
+        complete=lambda run: training_history_figure(run / "history.csv", run / HISTORY_FIGURE),
     )
     if settings.folds > 1 or settings.repeats > 1:
         with TerminalMonitor(terminal) as monitor:
@@ -123,12 +125,9 @@ def train(
         return
     if not first:
         return
-    figure = training_history_figure(
-        outcome.run / "history.csv", outcome.run / "training_history.png"
-    )
     rows = [[key.replace("_", " "), value] for key, value in outcome.facts.items()]
     terminal.result(
-        {**outcome.facts, "figure": figure},
+        {**outcome.facts, "figure": outcome.run / HISTORY_FIGURE},
         make_table("Training", ["", ""], rows),
         f"wrote {outcome.run}; next: histo evaluate",
     )

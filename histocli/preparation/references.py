@@ -8,7 +8,7 @@ import numpy as np
 
 from histocli.data.images import read_image
 from histocli.data.tiles import Tile, TileSource
-from histocli.errors import InputError
+from histocli.errors import InputError, UnreadableTileError
 from histocli.stain.normalizers import Normalizer, Reference
 
 # The column of a table of tiles that names a reference, relative to the table's folder.
@@ -26,11 +26,13 @@ def read_reference(path: Path, normalizer: Normalizer) -> Reference:
     if path.suffix.lower() == ".json":
         reference: Reference = normalizer.load_reference(path)
     else:
-        image = np.ascontiguousarray(read_image(path).transpose(2, 0, 1))
         try:
+            image = np.ascontiguousarray(read_image(path).transpose(2, 0, 1))
             reference = normalizer.fit(image, path.name).reference
         except ValueError as error:
             raise InputError(f"{path}: {error}") from error
+        except UnreadableTileError as error:
+            raise InputError(str(error)) from error
     published = type(normalizer)().reference
     if reference.name == published.name and reference != published:
         return replace(reference, name=path.name)

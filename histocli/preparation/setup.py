@@ -19,6 +19,9 @@ from histocli.stain.conventions import find_convention
 from histocli.stain.cores import available_cores
 from histocli.stain.normalizers import Normalizer, Reference, find_normalizer, method_name
 
+# What may stand before the number of a device.
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
 
 def make_normalizer(
     method: str = "macenko",
@@ -61,8 +64,12 @@ def placement(device: str, backend: str) -> tuple[str, Callable[[Any], Any]]:
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.partition(":")[0] not in DEVICES:
+        raise SettingsError(f"unknown device {device!r}; choose auto, cpu, cuda, cuda:N or mps")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise SettingsError("no CUDA device found; choose --device cpu, or auto")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise SettingsError("no Apple GPU found; choose --device cpu, or auto")
     if backend == "cuda" and not device.startswith("cuda"):
         raise SettingsError(f"the cuda backend does not work on {device}; choose --backend auto")
     if device == "cpu":

@@ -42,6 +42,7 @@ class TrainRequest:
         dry_run: Only say what would be done.
         find_data: Gives the data set's path from the named one.
         fold: Of a cross-validation, which divides the tiles anew.
+        complete: Adds to the folder of the run what training does not know how to make.
     """
 
     data: Path | None
@@ -55,6 +56,7 @@ class TrainRequest:
     dry_run: bool
     find_data: Callable[[Path | None], Path]
     fold: Fold | None = None
+    complete: Callable[[Path], object] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> Train
     best = result.progress.history[result.progress.best_epoch - 1]
     seconds = round(time.monotonic() - started, 1)
     if processes.is_first:
+        # A run that is killed here is not done, and is completed when it is resumed.
+        request.complete(run)
         record.finish(
             run,
             classes=list(data.classes),

@@ -158,7 +158,7 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
     "no tiles": (["qc", "runs"], 0, ""),
     "no such run": (["evaluate", "absent"], 3, "absent"),
     "unknown option": (["train", "--epoch", "3"], 2, "No such option"),
-    "wrong value": (["train", "--epochs", "0"], 2, "train.epochs"),
+    "wrong value": (["train", "--epochs", "0"], 2, "--epochs"),
     "unknown architecture": (["train", "--arch", "resnet51"], 2, "did you mean"),
     "no such device": (["evaluate", "--device", "cuda:9"], 2, "cuda:9 is not there"),
     "unknown device": (["evaluate", "--device", "tpu9"], 2, "unknown device"),
