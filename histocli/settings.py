@@ -470,9 +470,7 @@ class EvaluateSettings(DeviceSection):
         description="Subgroups by columns of the table, or stain-look, tissue, qc; commas between.",
         json_schema_extra=ANALYSES,
     )
-    qc: Path | None = Field(
-        None, description="The qc.csv of --by qc.", json_schema_extra=ANALYSES
-    )
+    qc: Path | None = Field(None, description="The qc.csv of --by qc.", json_schema_extra=ANALYSES)
     aggregate: str | None = Field(
         None,
         description="Score slides or patients, too: mean, max, noisy-or, top-k; commas between.",

@@ -70,6 +70,8 @@ def read_verdicts(path: Path) -> dict[str, TileVerdict]:
                         "run histo qc again"
                     )
                 found[row["tile"]] = TileVerdict(reasons, row.get("kept_instead") or None)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; name the qc.csv that `histo qc` wrote") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot read the verdicts: {error}") from error
     return found

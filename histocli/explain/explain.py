@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from histocli.atomic_files import write_json
 from histocli.data.loading import SkippedTile, check_skipped, load_batches
 from histocli.data.tiles import TileBatch, TileSource
-from histocli.errors import InputError
+from histocli.errors import InputError, SettingsError
 from histocli.explain.audit_figures import FAITHFULNESS, SANITY, write_audit_figures
 from histocli.explain.audit_run import AuditPlan, run_audit
 from histocli.explain.average_maps import AverageMaps, write_average_maps
@@ -188,6 +188,11 @@ def _described(
 ) -> Iterator[tuple[ExplainedTile, NDArray[np.float64]]]:
     """Each tile of a batch with its map at the tile's resolution."""
     height, width = batch.pixels.shape[-2:]
+    if center_px > min(height, width):
+        raise SettingsError(
+            f"the center box of {center_px} px does not lie within tiles of {width}x{height} px; "
+            "choose a smaller --center-px"
+        )
     center = CenterBox.of(height, width, center_px)
     enlarged = enlarge(maps.grids, height, width)
     grid = (maps.grids.shape[1], maps.grids.shape[2])

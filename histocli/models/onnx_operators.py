@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from onnxscript import ir
-from onnxscript import opset18
+from onnxscript import ir, opset18
 
 # Its types know only one operand at a time.
 op: Any = opset18

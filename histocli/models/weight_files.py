@@ -27,8 +27,8 @@ def read_weight_file(path: Path) -> dict[str, Tensor]:
     except Exception as error:
         # Unpicklers and parsers raise anything on what is no weight file.
         raise InputError(
-            f"{path}: not a weight file that can be read safely ({error}); where you trust it, save its "
-            "state_dict alone, as safetensors"
+            f"{path}: not a weight file that can be read safely ({type(error).__name__}); if you trust "
+            "where it is from, save its state_dict alone, as safetensors"
         ) from error
     if not tensors:
         raise InputError(f"{path}: holds no tensors; --weights takes a state_dict")

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -148,9 +149,11 @@ def _make_optimizer(
         list_optimizers,
     )  # heavy: only when a model is trained
 
-    if plan.optimizer not in list_optimizers():
+    known = list_optimizers()
+    if plan.optimizer not in known:
+        close = get_close_matches(plan.optimizer, known, n=5, cutoff=0.4) or known[:5]
         raise SettingsError(
-            f"unknown optimizer {plan.optimizer!r}; one of {', '.join(list_optimizers())}"
+            f"unknown optimizer {plan.optimizer!r}; {', '.join(close)} are some of timm's {len(known)}"
         )
     optimizer: torch.optim.Optimizer = create_optimizer_v2(
         groups, plan.optimizer, lr=plan.learning_rate, weight_decay=plan.weight_decay

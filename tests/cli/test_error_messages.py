@@ -49,6 +49,8 @@ WRONG: list[tuple[str, int, tuple[str, ...]]] = [
     ("train data --weights gone.pth", USAGE, ("gone.pth", "--weights takes")),
     ("train data --positive-class foo", USAGE, ("'foo'", "normal, tumor")),
     ("train data --input-size-px 7", USAGE, ("--input-size-px", "32")),
+    ("train data --optimizer adamm", USAGE, ("'adamm'", "adamw", "timm's")),
+    ("train data --qc gone.csv", INPUT, ("gone.csv", "histo qc")),
     ("train data --resume", USAGE, ("runs", "without --resume")),
     ("evaluate run --prevalence 3", USAGE, ("--prevalence", "less than 1")),
     ("evaluate run --split foo", USAGE, ("--split", "'train', 'valid', 'test'")),

@@ -105,3 +105,14 @@ def test_an_audit_is_written_beside_the_shares_and_gone_without_it(
     never = replace(card, operating_point={"threshold": 1.1})
     with pytest.raises(InputError, match="no evidence to test"):
         explain_tiles(model, never, source, indices, output, skipped=[], audit=AuditPlan(4))
+
+
+def test_a_center_that_is_larger_than_the_tiles_is_refused(tmp_path: Path) -> None:
+    write_phantom(tmp_path / "data", tiles=60, seed=3, faults=False, size_px=64)
+    source = open_source(tmp_path / "data")
+    card = ModelCard(
+        "test_resnet", ("normal", "tumor"), "tumor", CONSTANTS, operating_point={"threshold": 0.5}
+    )
+    model = TileClassifier(card).eval()
+    with pytest.raises(SettingsError, match="65 px does not lie within tiles of 64x64 px"):
+        explain_tiles(model, card, source, [0, 1], tmp_path / "out", skipped=[], center_px=65)
