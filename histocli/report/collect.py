@@ -36,6 +36,21 @@ def collect_run(run: Path) -> RunSummary:
     )
 
 
+def collect_comparison(folder: Path) -> Mapping[str, Any] | None:
+    """Read the ``comparison.json`` of ``histo evaluate RUN RUN``, None where there is none.
+
+    Raises:
+        InputError: If it is damaged.
+    """
+    path = folder / "comparison.json"
+    if not path.is_file():
+        return None
+    content = _read_json(path, "histo evaluate")
+    if not isinstance(content.get("pairs"), list):
+        raise _damaged(path, "no usable 'pairs'", "histo evaluate")
+    return content
+
+
 def all_runs(runs: Path) -> list[Path]:
     """List the training runs in a folder, the oldest first.
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from histocli.atomic_files import write_text
 from histocli.report.page_sections import run_section
@@ -23,16 +25,25 @@ SECTIONS: Mapping[str, str] = {
     "calibration": "Calibration",
     "analyses": "Where it fails, and what it is worth",
     "explanations": "Explanations",
+    "errors": "The worst errors",
+    "checklists": "Reporting checklists",
     "provenance": "Provenance",
 }
 
 
-def write_page(summaries: Sequence[RunSummary], output: Path) -> Path:
+def write_page(
+    summaries: Sequence[RunSummary],
+    output: Path,
+    comparison: Mapping[str, Any] | None = None,
+    tiles: Mapping[Path, Mapping[str, bytes]] | None = None,
+) -> Path:
     """Write the report of one or more runs.
 
     Args:
         summaries: From ``collect_run``; several are compared first.
         output: The HTML file.
+        comparison: The content of ``comparison.json`` of several runs, where there is one.
+        tiles: Image files of wrongly classified tiles, by folder of the run and name of the tile.
 
     Returns:
         ``output``.
@@ -44,13 +55,17 @@ def write_page(summaries: Sequence[RunSummary], output: Path) -> Path:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = number
-    source = resources.files("histocli.report").joinpath("template.html").read_text("utf-8")
+    folder = resources.files("histocli.report")
+    source = folder.joinpath("template.html").read_text("utf-8")
+    # Ours, without anything from data: the only text that is not escaped.
+    script = Markup(folder.joinpath("page.js").read_text("utf-8"))  # noqa: S704 - shipped with the package
     alone = len(summaries) == 1
     page = environment.from_string(source).render(
         title=summaries[0].name if alone else f"{len(summaries)} runs compared",
         disclaimer=DISCLAIMER,
-        comparison=None if alone else comparison_table(summaries),
-        runs=[run_section(summary) for summary in summaries],
+        comparison=None if alone else comparison_table(summaries, comparison=comparison),
+        runs=[run_section(each, (tiles or {}).get(each.path, {})) for each in summaries],
+        script=script,
         sections=SECTIONS,
     )
     write_text(output, page)

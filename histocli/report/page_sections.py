@@ -1,10 +1,12 @@
 """Everything that the page shows of one run, gathered before the template sees it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from histocli.report.analysis_tables import analysis_tables
+from histocli.report.checklists.filled import checklist_tables
+from histocli.report.error_gallery import ShownError, gallery
 from histocli.report.evaluation_figures import ANALYSIS_FIGURES
 from histocli.report.forest import Forest, forest
 from histocli.report.pictures import Picture, evaluation_pictures, picture
@@ -24,6 +26,7 @@ from histocli.report.tables import (
     metrics_table,
     per_class_table,
 )
+from histocli.report.threshold_slider import Slider, threshold_slider
 from histocli.report.wording import (
     METRIC_MEANINGS,
     in_order,
@@ -85,12 +88,19 @@ class RunSection:
     attention: Table | None
     attention_words: tuple[str, ...]
     gradcam: Picture | None
+    slider: Slider | None
+    gallery: Sequence[ShownError]
+    checklists: Sequence[Table]
     provenance: Table
     settings: Table
 
 
-def run_section(summary: RunSummary) -> RunSection:
+def run_section(summary: RunSummary, tiles: Mapping[str, bytes]) -> RunSection:
     """Gather what the page shows of one run.
+
+    Args:
+        summary: Of the run.
+        tiles: Image files of wrongly classified tiles, by name; those absent are not shown.
 
     Raises:
         InputError: If a figure is damaged.
@@ -112,6 +122,9 @@ def run_section(summary: RunSummary) -> RunSection:
         attention=attention_table(attention) if attention else None,
         attention_words=_attention_words(attention) if attention else (),
         gradcam=picture(figure, _gradcam_text(attention or {})) if figure else None,
+        slider=threshold_slider(summary),
+        gallery=gallery(summary, tiles),
+        checklists=checklist_tables(summary),
         provenance=provenance_table(summary),
         settings=settings_table(summary),
     )
@@ -217,5 +230,8 @@ def _attention_words(attention: Mapping[str, Any]) -> tuple[str, ...]:
             "PatchCamelyon; elsewhere read it as a description only. Enrichment is the share inside "
             "it, divided by the share that chance would put there."
         )
+    verdict = ((attention.get("audit") or {}).get("verdict") or {}).get("words")
+    if verdict:
+        found.insert(0, f"Audit: {verdict}")
     note = attention.get("note")
     return (*found, str(note)) if note else tuple(found)

@@ -14,7 +14,7 @@ from histocli.report.run_summary import Evaluation
 from histocli.report.wording import count, estimate, percent
 
 # A page with both evaluations and one such picture stays below 5 MB.
-LARGEST_BYTES = 2_200_000
+LARGEST_BYTES = 1_200_000
 SHRINK_STEP = 0.85
 # A confusion matrix of more classes is too long to be read aloud.
 CLASSES_IN_WORDS = 5

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from histocli.report.best_of_runs import is_current, shown_best
 from histocli.report.run_summary import RunSummary
 from histocli.report.wording import (
     UNDEFINED,
@@ -20,6 +21,14 @@ Metrics = Mapping[str, Any]
 
 PER_CLASS_METRICS = ("auroc", "sensitivity", "positive_predictive_value", "f1")
 COMPARED_METRICS = ("auroc", "sensitivity", "specificity", "expected_calibration_error")
+TESTED = (
+    "Bold (in the terminal *): better than every other run, tested on the same tiles, p adjusted by "
+    "Holm's method."
+)
+UNTESTED = (
+    "Overlapping intervals do not test a difference: no test is made here; "
+    "`histo evaluate RUN RUN` makes one."
+)
 
 
 @dataclass(frozen=True)
@@ -28,12 +37,14 @@ class Table:
 
     Attributes:
         notes: Why a cell is a dash, and what else must be said below the table.
+        best: Row and column of the cells that are shown to be the best of their column.
     """
 
     caption: str
     header: tuple[str, ...]
     rows: list[list[str]]
     notes: tuple[str, ...] = ()
+    best: frozenset[tuple[int, int]] = frozenset()
 
 
 def metrics_table(splits: Mapping[str, Metrics]) -> Table:
@@ -97,6 +108,7 @@ def comparison_table(
     names: Sequence[str] = COMPARED_METRICS,
     *,
     with_intervals: bool = True,
+    comparison: Metrics | None = None,
 ) -> Table:
     """Several runs, one row each, each judged on its headline split (test, where there is one).
 
@@ -104,8 +116,10 @@ def comparison_table(
         summaries: The runs, in the order of the rows.
         names: The metrics to show, as columns.
         with_intervals: False keeps the table within 80 columns.
+        comparison: The content of ``comparison.json`` of these runs; without it nothing is marked.
     """
     rows, notes = [], []
+    best: frozenset[tuple[int, int]] = frozenset()
     for summary in summaries:
         judged = summary.headline
         if judged is None:
@@ -123,10 +137,15 @@ def comparison_table(
     if len({_judged_on(summary) for summary in summaries}) > 1:
         notes.append("The runs were not all evaluated on the same tiles: do not rank them by this.")
     elif len(rows) > 1:
-        notes.append("Overlapping intervals do not test a difference: no test is made here.")
+        tested = comparison is not None and is_current(comparison, summaries)
+        notes.append(TESTED if tested else UNTESTED)
+        if comparison is not None and tested:
+            best = shown_best(comparison, [each.name for each in summaries], names)
         notes.append("The best of several runs looks better here than it will on new data.")
     header = ("Run", "Split", "Tiles", *(metric_label(each) for each in names))
-    return Table("The runs side by side", header, rows, tuple(notes))
+    # Before the metrics stand the run, the split and the tiles.
+    marked = frozenset((row, column + 3) for row, column in best)
+    return Table("The runs side by side", header, rows, tuple(notes), marked)
 
 
 def _judged_on(summary: RunSummary) -> tuple[object, ...]:
@@ -163,7 +182,7 @@ def calibration_table(splits: Mapping[str, Metrics]) -> Table | None:
             cells = [estimate(source[split].get(name)) for split in splits]
             rows.append([f"{metric_label(name)}, {moment}", *cells])
     note = "The calibration was fitted on the validation split; lower is better."
-    return Table("Calibration", ("", *splits), rows, (note,))
+    return Table("Calibration", ("Measure", *splits), rows, (note,))
 
 
 def _reasons(prefix: str | None, entries: Mapping[str, Any]) -> list[str]:
