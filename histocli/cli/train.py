@@ -15,9 +15,7 @@ from histocli.cli.sources import source_options
 from histocli.settings import TrainSettings
 
 HISTORY_FIGURE = "training_history.png"
-EPOCH_HEADER = (
-    "  epoch  size     loss    valid   AUROC  images/s  minutes  min left memory GB"
-)
+EPOCH_HEADER = "  epoch  size     loss    valid   AUROC  images/s  minutes  min left memory GB"
 
 
 class TerminalMonitor(Stages):

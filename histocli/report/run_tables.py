@@ -3,6 +3,7 @@
 import math
 import shlex
 from collections.abc import Mapping, Sized
+from pathlib import Path
 from typing import Any
 
 from histocli.report.run_summary import RunSummary
@@ -93,8 +94,13 @@ def provenance_table(summary: RunSummary) -> Table:
     ]
     rows += [[name, version] for name, version in record.packages.items()]
     for role, facts in record.inputs.items():
-        rows += [[f"Input {role}: {key}", count(value)] for key, value in facts.items()]
+        rows += [[f"Input {role}: {key}", _fact(key, value)] for key, value in facts.items()]
     return Table("Provenance", ("What", "Value"), rows)
+
+
+def _fact(key: str, value: object) -> str:
+    # A report is handed on: where the data lies is for its maker, and stands in run.json.
+    return Path(str(value)).name if key == "path" else count(value)
 
 
 def settings_table(summary: RunSummary) -> Table:

@@ -2,11 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from histocli.report.distrust import reasons_to_distrust
 from histocli.report.run_summary import Evaluation, RunSummary
-from histocli.report.wording import count, duration, interval, listed, number, percent
+from histocli.report.wording import (
+    count,
+    duration,
+    interval,
+    interval_method,
+    listed,
+    number,
+    percent,
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,8 @@ def _model(summary: RunSummary) -> str:
             "" if size is None else f" ({count(size)} parameters)",
             f" was trained on {f'{count(sum(training.values()))} ' if training else ''}tiles",
             f" from {count(groups)} groups" if isinstance(groups, int) else "",
-            f" of {source}" if source else "",
+            # A report is handed on: where the data lies is for its maker, and stands in run.json.
+            f" of {Path(source).name}" if source else "",
             f" to tell the classes {listed(summary.classes)} apart" if summary.classes else "",
             ", without stain normalization."
             if stain == "none"
@@ -133,7 +143,7 @@ def _how_sure(evaluation: Evaluation) -> list[str]:
     if not bounds:
         reason = f": {auroc['reason']}" if auroc.get("reason") else ""
         return [f"The AUROC has no interval{reason}."]
-    sentences = [f"The {level} interval of the AUROC is {bounds}, by {auroc.get('method')}."]
+    sentences = [f"The {level} interval of the AUROC is {bounds}, by {interval_method(auroc)}."]
     alone = auroc.get("ci_unclustered")
     if isinstance(alone, list) and None not in alone:
         low, high = alone

@@ -48,6 +48,16 @@ METRIC_MEANINGS = {
 }
 
 
+# As stored in metrics.json, and as one says it.
+INTERVAL_METHODS = {"delong": "DeLong's method", "wilson": "Wilson's method"}
+
+
+def interval_method(entry: Mapping[str, Any]) -> str:
+    """How the interval of a metric was made."""
+    method = str(entry.get("method"))
+    return INTERVAL_METHODS.get(method, method)
+
+
 def metric_label(name: str) -> str:
     """The printed name of a metric; an unknown one reads as words."""
     return METRIC_LABELS.get(name, name.replace("_", " ").capitalize())

@@ -89,7 +89,7 @@ def fit(
         )
     card = replace(training.card, weights=progress.weights)
     monitor.say(f"weights: {card.weights}")
-    skipped: list[SkippedTile] = []
+    skipped = list(progress.skipped)
     with StopRequest() as stop:
         feeds = open_feeds(data, options, device, monitor, stop.watch)
         fitting = _Fitting(
@@ -291,6 +291,7 @@ class _Fitting:
         return _joined(self.processes.gather(result))
 
     def _save(self, progress: Progress) -> None:
+        progress.skipped = list({tile.id: tile for tile in self.skipped}.values())
         if self.processes.is_first:
             self.training.learner.save(self.options.run, progress)
         self.saved = time.monotonic()

@@ -9,6 +9,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from histocli.atomic_files import write_csv, write_json
+from histocli.data.loading import SkippedTile
 from histocli.errors import InputError
 from histocli.models.checkpoint import load_tensors, save_tensors
 from histocli.models.classifier import TileClassifier
@@ -42,6 +43,7 @@ class Progress:
         loss_scale: Of the gradient scaler.
         weights: Where training started from.
         epoch: How far the epoch under way has come.
+        skipped: Tiles that could not be read: what remains to be done may not read them again.
     """
 
     epochs_done: int = 0
@@ -52,6 +54,7 @@ class Progress:
     loss_scale: float = 65536.0
     weights: str = ""
     epoch: EpochTotals = field(default_factory=EpochTotals)
+    skipped: list[SkippedTile] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,8 @@ def load_state(run: Path) -> tuple[Progress, dict[str, Tensor]] | None:
     try:
         content = json.loads(metadata["progress"])
         epoch = EpochTotals(**content.pop("epoch"))
-        return Progress(**content, epoch=epoch), tensors
+        skipped = [SkippedTile(**tile) for tile in content.pop("skipped", [])]
+        return Progress(**content, epoch=epoch, skipped=skipped), tensors
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error!r}); train again with --overwrite") from error
 

@@ -2,9 +2,12 @@ import os
 
 import pytest
 
+from tests.chaos.conftest import Count
 from tests.chaos.corpus import Findings, cases, run, table
 from tests.chaos.mutations import MUTATIONS
 from tests.chaos.specimens import SPECIMENS
+
+REFUSED = "a damaged input is refused by name, or is read as what it is, within bounds"
 
 
 def check(findings: Findings, count: int) -> None:
@@ -20,9 +23,10 @@ def test_no_damaged_input_crashes_hangs_or_goes_unnamed() -> None:
 
 @pytest.mark.chaos
 @pytest.mark.timeout(3600)
-def test_thousands_of_damaged_inputs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_thousands_of_damaged_inputs(capsys: pytest.CaptureFixture[str], tally: Count) -> None:
     count = int(os.environ.get("HISTO_CHAOS_CASES", "2000"))
     findings = run(cases(count, seed=0))
     with capsys.disabled():
         print(f"\n{table(findings)}")  # noqa: T201 - the table is what the suite is run for
+    tally(REFUSED, count, len(findings.failures))
     check(findings, count)

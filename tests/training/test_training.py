@@ -123,6 +123,21 @@ def test_a_stopped_run_continues_after_its_last_step_to_the_same_weights(
     assert RunRecord.read(run).state == "done"
 
 
+def test_a_tile_skipped_before_a_stop_is_listed_by_the_resumed_run(train: Train) -> None:
+    """Nothing reads it again when all epochs were done already."""
+    undisturbed = train("undisturbed", epochs=1).run
+
+    def stop(under_way: str) -> None:
+        if under_way.startswith("choosing"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(StoppedError):
+        train("stopped", SilentMonitor(stop), epochs=1)
+    run = train("stopped", resume=True).run
+    assert (run / "skipped.csv").read_bytes() == (undisturbed / "skipped.csv").read_bytes()
+    assert RunRecord.read(run).results["skipped"] == 1
+
+
 def test_the_state_saved_within_an_epoch_is_enough_after_a_kill(train: Train) -> None:
     """As SIGKILL leaves it: nothing is written at the end, the last state was saved by the clock."""
     undisturbed = train("undisturbed").run

@@ -1,6 +1,7 @@
 """What a run knows that a reporting checklist asks for: one sentence or None for each fact."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from histocli.report.run_summary import RunSummary
@@ -26,7 +27,9 @@ def _mapping(content: Mapping[str, Any]) -> str:
 def _data(summary: RunSummary) -> str | None:
     facts = summary.record.inputs.get("data") or {}
     return (
-        f"Data set {facts['path']}, {count(facts.get('tiles'))} tiles." if "path" in facts else None
+        f"Data set {Path(facts['path']).name}, {count(facts.get('tiles'))} tiles."
+        if "path" in facts
+        else None
     )
 
 

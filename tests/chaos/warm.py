@@ -1,0 +1,79 @@
+"""A process that has imported everything slow; each command runs in a fork of it and can be killed.
+
+Reads one request a line: ``{"begin": [ARGUMENT, …], "log": PATH}`` answers the number of the process,
+``{"wait": NUMBER}`` answers its exit code, negative if a signal ended it.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+
+
+def import_everything() -> None:
+    """What commands import when they are called, without beginning a thread."""
+    import sklearn.linear_model  # noqa: F401
+    import timm  # noqa: F401
+    import torch
+
+    import histocli.explain.explain
+    import histocli.metrics.evaluate
+    import histocli.preparation.job
+    import histocli.report.page
+    import histocli.training.api
+    import histocli.training.use  # noqa: F401
+
+    torch.set_num_threads(1)
+
+
+def run(arguments: Sequence[str], log: str) -> int:
+    """Run a command as its own process would."""
+    from histocli.cli.app import app
+
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    try:
+        app(list(arguments))
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    except BaseException:  # noqa: BLE001 - a fork must never return into the loop of its parent
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def begin(arguments: Sequence[str], log: str) -> int:
+    """Fork; the number of the child, which leads a group of its own."""
+    number = os.fork()
+    if number:
+        return number
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    code = run(arguments, log)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    import_everything()
+    answers.write("ready\n")
+    answers.flush()
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "wait" in request:
+            answer = os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1])
+        else:
+            answer = begin(request["begin"], request["log"])
+        answers.write(f"{answer}\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

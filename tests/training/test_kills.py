@@ -1,0 +1,93 @@
+"""SIGKILL at any moment of a training."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from histocli.run_record import RunRecord
+
+KILLS = 10
+# Says "ready" when everything slow is imported; waits for its arguments, so that it can be kept at hand.
+WORK = """
+import json, sys
+import sklearn.linear_model, timm, torch
+import histocli.training.api, histocli.training.use, histocli.metrics.evaluate
+from histocli.cli.app import app
+torch.set_num_threads(1)
+print("ready", flush=True)
+app(json.loads(sys.stdin.readline()))
+"""
+OPTIONS = (
+    "--arch", "test_efficientnet", "--weights", "none", "--epochs", "3", "--batch-size", "8",
+    "--input-size-px", "32", "--test-time-augmentation", "d4", "--checkpoint-minutes", "0.0001",
+    "--device", "cpu", "--workers", "1", "--quiet",
+)  # fmt: skip
+RESULTS = ("best_model.safetensors", "best_model.json", "validation.csv", "splits.csv", "test.csv")
+
+
+def begin() -> "subprocess.Popen[str]":
+    """A process that is ready to work."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def tell(process: "subprocess.Popen[str]", arguments: Sequence[object]) -> None:
+    assert process.stdin is not None
+    process.stdin.write(json.dumps([str(each) for each in arguments]) + "\n")
+    process.stdin.flush()
+
+
+def histo(*arguments: object) -> None:
+    with begin() as process:
+        tell(process, arguments)
+        assert process.wait() == 0, arguments
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_a_training_ends_with_the_bytes_of_an_undisturbed_one(
+    phantom: Path, tmp_path: Path
+) -> None:
+    def train(name: str) -> list[object]:
+        return ["train", phantom, *OPTIONS, "--runs", tmp_path, "--name", name]
+
+    def predicted(name: str) -> dict[str, bytes]:
+        run = tmp_path / name
+        histo("predict", run, phantom / "test", "--output", run / "test.csv", "--quiet")
+        leftovers = [path for path in run.glob(".*") if path.suffix != ".lock"]
+        assert not leftovers
+        return {each: (run / each).read_bytes() for each in RESULTS}
+
+    with begin() as process:
+        tell(process, train("whole"))
+        start = time.perf_counter()
+        assert process.wait() == 0
+        seconds = time.perf_counter() - start
+    whole = predicted("whole")
+    moments = random.Random(0)
+    continued = 0
+    for number in range(KILLS):
+        name = f"killed-{number}"
+        with begin() as process:
+            tell(process, train(name))
+            time.sleep(moments.uniform(0, seconds))
+            process.kill()
+        run = tmp_path / name
+        record = RunRecord.read_if_present(run)
+        if record is None:
+            histo(*train(name))
+        elif record.state != "done":
+            continued += (run / "last.json").exists()
+            histo(*train(name), "--resume")
+        assert predicted(name) == whole, name
+    # Most moments are between the first step and the end, however unevenly the machine works.
+    assert continued > KILLS // 4
