@@ -1,6 +1,7 @@
 """`histo report`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +15,13 @@ from histocli.cli.options import with_settings
 from histocli.settings import ReportSettings
 
 if TYPE_CHECKING:
+    from histocli.data.tiles import TileSource
     from histocli.report.run_summary import RunSummary
+    from histocli.report.run_tiles import RunTiles
     from histocli.report.tables import Table
+
+# Shown before and after stain normalization.
+STAIN_TILES = 6
 
 
 @with_settings("report")
@@ -101,39 +107,75 @@ def _write(
     from histocli.report.model_card import write_model_card
     from histocli.report.page import write_page
 
-    tiles = {each.path: _wrong_tiles(each) for each in summaries}
+    tiles = {each.path: _tiles(each) for each in summaries}
     written = [write_page(summaries, output, comparison, tiles)]
     if len(summaries) == 1 and summaries[0].model:
         written.append(write_model_card(summaries[0], summaries[0].path / "MODEL_CARD.md"))
     return written
 
 
-def _wrong_tiles(summary: "RunSummary") -> dict[str, bytes]:
-    """The tiles of the gallery, from the data that the run names; those that are gone are left out."""
+def _tiles(summary: "RunSummary") -> "RunTiles":
+    """The tiles of the page, from the data that the run names; none if that is gone."""
+    from histocli.data.opening import SourceOptions
+    from histocli.errors import HistoError
+    from histocli.report.run_tiles import RunTiles
+
+    facts = summary.record.inputs.get("data") or {}
+    if "path" not in facts or not Path(str(facts["path"])).exists():
+        return RunTiles()
+    try:
+        source = SourceOptions.recorded(facts).open(Path(facts["path"]))
+        return RunTiles(_wrong_tiles(summary, source), _stain_pairs(summary, source))
+    except HistoError:
+        # The data may have changed since: the page says that it has no pictures.
+        return RunTiles()
+
+
+def _wrong_tiles(summary: "RunSummary", source: "TileSource") -> dict[str, bytes]:
+    from histocli.report.error_gallery import worst_errors
+
+    names = {error.tile for error in worst_errors(summary)}
+    wanted = [index for index, tile in enumerate(source.tiles) if tile.id in names]
+    return {source.tiles[index].id: _png(pixels) for index, pixels in _readable(source, wanted)}
+
+
+def _stain_pairs(summary: "RunSummary", source: "TileSource") -> list[tuple[bytes, bytes]]:
+    """Some tiles of all looks, evenly from the whole data set, before and after normalization."""
+    stain = summary.model.stain if summary.model else {}
+    if stain.get("method", "none") == "none":
+        return []
+    import torch
+
+    from histocli.models.classifier import StainChoice
+
+    normalize = StainChoice(**stain).module()
+    pairs = []
+    evenly = [number * len(source.tiles) // STAIN_TILES for number in range(STAIN_TILES)]
+    for _, tile in _readable(source, evenly):
+        unit = torch.from_numpy(tile.copy()).permute(2, 0, 1)[None].float() / 255
+        with torch.no_grad():
+            after = (normalize(unit)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+        pairs.append((_png(tile), _png(after)))
+    return pairs
+
+
+def _readable(source: "TileSource", indices: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    """The tiles that can be read."""
+    from histocli.errors import UnreadableTileError
+
+    for index in indices:
+        with suppress(UnreadableTileError):
+            yield index, source.read(index)
+
+
+def _png(pixels: Any) -> bytes:
     from io import BytesIO
 
     from PIL import Image
 
-    from histocli.data.opening import SourceOptions
-    from histocli.errors import HistoError
-    from histocli.report.error_gallery import worst_errors
-
-    names = {error.tile for error in worst_errors(summary)}
-    facts = summary.record.inputs.get("data") or {}
-    if not names or not Path(str(facts.get("path", ""))).exists() or "path" not in facts:
-        return {}
-    found = {}
-    try:
-        source = SourceOptions.recorded(facts).open(Path(facts["path"]))
-        for index, tile in enumerate(source.tiles):
-            if tile.id in names:
-                image = BytesIO()
-                Image.fromarray(source.read(index)).save(image, "PNG")
-                found[tile.id] = image.getvalue()
-    except HistoError:
-        # The data may have moved or changed since: the page says that it has no pictures.
-        return found
-    return found
+    image = BytesIO()
+    Image.fromarray(pixels).save(image, "PNG")
+    return image.getvalue()
 
 
 def _inside(runs: Path, named: Path) -> Path:

@@ -11,6 +11,7 @@ from histocli.report.history import read_history
 from histocli.report.run_summary import Evaluation, Explanation, ModelCard, RunSummary
 from histocli.run_record import RECORD_NAME, RunRecord
 
+QUALITY_FILE = "qc.json"
 SPLIT_ORDER = ("train", "valid", "test")
 
 
@@ -33,6 +34,7 @@ def collect_run(run: Path) -> RunSummary:
         history=read_history(history) if history.is_file() else (),
         evaluations=_read_evaluations(run / "evaluation"),
         explanation=_read_explanation(run / "explanation"),
+        quality=_read_quality(record),
     )
 
 
@@ -111,6 +113,16 @@ def _read_explanation(folder: Path) -> Explanation | None:
         attention=_read_json(attention, "histo explain") if attention.is_file() else None,
         figure=figure if figure.is_file() else None,
     )
+
+
+def _read_quality(record: RunRecord) -> Mapping[str, Any] | None:
+    """What `histo qc` said of the data: the check that training used, or the one beside the data."""
+    used, data = (record.inputs.get(role, {}).get("path") for role in ("qc", "data"))
+    places = [Path(used).with_name(QUALITY_FILE)] if used else []
+    if data:
+        places.append(Path(f"{data}-qc") / QUALITY_FILE)
+    found = next((place for place in places if place.is_file()), None)
+    return _read_json(found, "histo qc") if found else None
 
 
 def _read_model(path: Path) -> ModelCard:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from histocli.atomic_files import write_text
 from histocli.report.page_sections import run_section
 from histocli.report.run_summary import RunSummary
+from histocli.report.run_tiles import RunTiles
 from histocli.report.tables import comparison_table
 from histocli.report.wording import number
 
@@ -35,7 +36,7 @@ def write_page(
     summaries: Sequence[RunSummary],
     output: Path,
     comparison: Mapping[str, Any] | None = None,
-    tiles: Mapping[Path, Mapping[str, bytes]] | None = None,
+    tiles: Mapping[Path, RunTiles] | None = None,
 ) -> Path:
     """Write the report of one or more runs.
 
@@ -43,7 +44,7 @@ def write_page(
         summaries: From ``collect_run``; several are compared first.
         output: The HTML file.
         comparison: The content of ``comparison.json`` of several runs, where there is one.
-        tiles: Image files of wrongly classified tiles, by folder of the run and name of the tile.
+        tiles: Tiles to show, by folder of the run.
 
     Returns:
         ``output``.
@@ -64,7 +65,7 @@ def write_page(
         title=summaries[0].name if alone else f"{len(summaries)} runs compared",
         disclaimer=DISCLAIMER,
         comparison=None if alone else comparison_table(summaries, comparison=comparison),
-        runs=[run_section(each, (tiles or {}).get(each.path, {})) for each in summaries],
+        runs=[run_section(each, (tiles or {}).get(each.path, RunTiles())) for each in summaries],
         script=script,
         sections=SECTIONS,
     )

@@ -15,9 +15,11 @@ from histocli.report.run_tables import (
     attention_table,
     data_table,
     provenance_table,
+    quality_table,
     settings_table,
     training_table,
 )
+from histocli.report.run_tiles import RunTiles, stain_picture
 from histocli.report.summary import PlainWords, summarize
 from histocli.report.tables import (
     Table,
@@ -81,6 +83,8 @@ class RunSection:
     words: PlainWords
     facts: str
     data: Table
+    quality: Table | None
+    stain: Picture | None
     training: Table
     history: Picture | None
     results: Results | None
@@ -95,12 +99,12 @@ class RunSection:
     settings: Table
 
 
-def run_section(summary: RunSummary, tiles: Mapping[str, bytes]) -> RunSection:
+def run_section(summary: RunSummary, tiles: RunTiles) -> RunSection:
     """Gather what the page shows of one run.
 
     Args:
         summary: Of the run.
-        tiles: Image files of wrongly classified tiles, by name; those absent are not shown.
+        tiles: The tiles to show, as far as they are at hand.
 
     Raises:
         InputError: If a figure is damaged.
@@ -115,6 +119,8 @@ def run_section(summary: RunSummary, tiles: Mapping[str, bytes]) -> RunSection:
         facts=f"{summary.architecture}, {(record.finished or record.started)[:10]}, "
         f"histocli {record.version}",
         data=data_table(summary),
+        quality=quality_table(summary),
+        stain=stain_picture(tiles.stain),
         training=training_table(summary),
         history=picture(history, _history_text(summary)) if history.is_file() else None,
         results=_results(summary),
@@ -123,7 +129,7 @@ def run_section(summary: RunSummary, tiles: Mapping[str, bytes]) -> RunSection:
         attention_words=_attention_words(attention) if attention else (),
         gradcam=picture(figure, _gradcam_text(attention or {})) if figure else None,
         slider=threshold_slider(summary),
-        gallery=gallery(summary, tiles),
+        gallery=gallery(summary, tiles.errors),
         checklists=checklist_tables(summary),
         provenance=provenance_table(summary),
         settings=settings_table(summary),

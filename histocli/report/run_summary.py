@@ -74,6 +74,7 @@ class RunSummary:
     history: tuple[Epoch, ...]
     evaluations: tuple[Evaluation, ...]
     explanation: Explanation | None
+    quality: Mapping[str, Any] | None = None
 
     @property
     def missing(self) -> dict[str, str]:

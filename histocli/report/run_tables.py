@@ -76,6 +76,29 @@ def attention_table(attention: Mapping[str, Any]) -> Table:
     return Table("Where the model looks", header, rows, tuple(notes))
 
 
+def quality_table(summary: RunSummary) -> Table | None:
+    """What `histo qc` found in the data; None if it was not run."""
+    found = summary.quality
+    if found is None:
+        return None
+    rows = [
+        ["Tiles checked", count(found.get("tiles"))],
+        ["Fit to train on", count(found.get("passed"))],
+        *(
+            [f"Rejected: {reason}".replace("_", " "), count(number)]
+            for reason, number in (found.get("by_reason") or {}).items()
+        ),
+        ["Tiles or twins in several splits", count(len(found.get("leaks") or ()))],
+        ["Groups in several splits", count(len(found.get("groups_across_splits") or ()))],
+        ["Identical tiles with different labels", count(found.get("contradictory_labels"))],
+    ]
+    used = "qc" in summary.record.inputs
+    notes = [
+        "The rejected tiles were left out." if used else "The rejected tiles were not left out."
+    ]
+    return Table("Quality control", ("What", "Tiles"), rows, (*notes, *found.get("warnings", ())))
+
+
 def provenance_table(summary: RunSummary) -> Table:
     """Everything needed to name, and to repeat, the run."""
     record = summary.record
