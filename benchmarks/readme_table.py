@@ -43,7 +43,7 @@ def recipe_row(name: str, recipe: str, runs: Sequence[dict[str, Any]]) -> str:
     def mean(split: str, metric: str) -> float:
         return float(statistics.mean(run[split][metric]["value"] for run in runs))
 
-    first = runs[0]["test"]["auroc"]
+    first, epochs = runs[0]["test"]["auroc"], runs[0]["epochs"]
     auroc = f"{mean('test', 'auroc'):.3f} ({first['ci_low']:.3f} to {first['ci_high']:.3f})"
     minutes = statistics.mean(run["train_minutes"] for run in runs)
     looks = [
@@ -55,7 +55,7 @@ def recipe_row(name: str, recipe: str, runs: Sequence[dict[str, Any]]) -> str:
     cells += [
         ", ".join(looks),
         f"{mean('test', 'balanced_accuracy'):.3f}",
-        f"{runs[0]['epochs']} epochs, {minutes:.0f} min",
+        f"{epochs} epoch{'s' if epochs != 1 else ''}, {minutes:.0f} min",
     ]
     return "| " + " | ".join(cells) + " |"
 
