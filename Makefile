@@ -15,18 +15,21 @@ $(VENV)/.installed: pyproject.toml
 demo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/quickstart.sh demo
 
+# One worker a core, one thread a worker: threads of several workers would wait for one another.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m 'not slow and not chaos'
+	$(PYTEST) -n auto -m 'not slow and not chaos'
 
 test-slow: $(VENV)/.installed
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -n auto -m slow
 
 chaos: $(VENV)/.installed
-	$(BIN)/python -m pytest -m chaos
+	$(PYTEST) -m chaos
 
 # Hours: ten times the damaged inputs, five times the kills.
 chaos-full: $(VENV)/.installed
-	HISTO_CHAOS_CASES=20000 HISTO_CHAOS_KILLS=200 $(BIN)/python -m pytest -m chaos
+	HISTO_CHAOS_CASES=20000 HISTO_CHAOS_KILLS=200 $(PYTEST) -m chaos
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
