@@ -9,12 +9,15 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from histocli.errors import HistoError
+
+_TEMPORARY = re.compile(r"\..+\.tmp-\d+")
 
 
 @contextmanager
@@ -37,6 +40,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporary_files(folder: Path) -> None:
+    """Remove what killed processes were about to write. Only where no other is at work."""
+    for path in folder.rglob(".*.tmp-*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def disk_full(path: Path) -> HistoError:

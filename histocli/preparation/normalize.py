@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from histocli.atomic_files import remove_temporary_files
 from histocli.data.journal_entries import Entry, JournalEntries
 from histocli.data.loading import SkippedTile, check_skipped, default_workers, write_skipped
 from histocli.data.shards import Shard
@@ -25,7 +26,6 @@ from histocli.preparation.output import (
     check_names,
     earlier_record,
     finished_result,
-    remove_temporary_files,
 )
 from histocli.preparation.stain_context import CONTEXT_NAME, StainContext, drop_prepared
 from histocli.preparation.stream import StainWork, not_yet_done, run_stream

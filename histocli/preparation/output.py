@@ -1,6 +1,5 @@
 """The folder that `histo normalize` writes: whether it may be, and what an earlier run left in it."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -19,7 +18,6 @@ from histocli.run_record import RunRecord
 JOURNAL_NAME = ".journal.jsonl"
 JOURNALS = ".journal*.jsonl"
 REFERENCE_NAME = "reference.json"
-TEMPORARY = re.compile(r"\..+\.tmp-\d+")
 
 
 @dataclass(frozen=True)
@@ -137,13 +135,6 @@ def finished_result(
             return None
     counts, estimates = earlier.results["by_status"], earlier.results["by_estimate"]
     return NormalizeResult(output, len(source.tiles), counts, estimates, skipped, len(wanted))
-
-
-def remove_temporary_files(output: Path) -> None:
-    """Remove what killed processes were about to write. Only where no other is at work."""
-    for path in output.rglob(".*.tmp-*"):
-        if TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
 
 
 def _continues(record: RunRecord, earlier: RunRecord, output: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,15 @@ from histocli.training.not_a_number import NotANumberError, save_batch
 from histocli.training.plan import RunOptions, TrainingPlan
 from histocli.training.processes import Processes, joined
 from histocli.training.recipes import epochs_for
-from histocli.training.run import begin_run, discard_run, find_stopped, plan_of, record_of, run_name
+from histocli.training.run import (
+    begin_run,
+    discard_run,
+    find_stopped,
+    held,
+    plan_of,
+    record_of,
+    run_name,
+)
 from histocli.training.state import Progress, load_state
 
 
@@ -98,30 +106,31 @@ def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> Train
     record = record_of(plan, data, options.seed, device.type)
     if request.fold is not None:
         record.inputs["fold"] = asdict(request.fold)
-    if processes.is_first:
-        record = begin_run(run, record, data, overwrite=request.overwrite)
-    processes.gather(None)  # until the folder is there
-    started = time.monotonic()
-    with _recorded(record, run, monitor, processes):
-        result = fit(data, plan, replace(options, run=run), device, monitor, processes)
-    best = result.progress.history[result.progress.best_epoch - 1]
-    seconds = round(time.monotonic() - started, 1)
-    if processes.is_first:
-        # A run that is killed here is not done, and is completed when it is resumed.
-        request.complete(run)
-        record.finish(
-            run,
-            classes=list(data.classes),
-            splits=data.counts(),
-            groups=data.groups(),
-            divided_by_histo=data.divided,
-            best_epoch=result.progress.best_epoch,
-            best_valid_auroc=best["valid_auroc"],
-            epochs=result.progress.epochs_done,
-            seconds=seconds,
-            skipped=len(result.skipped),
-            processes=processes.count,
-        )
+    with held(run, monitor.say) if processes.is_first else nullcontext():
+        if processes.is_first:
+            record = begin_run(run, record, data, overwrite=request.overwrite)
+        processes.gather(None)  # until the folder is there
+        started = time.monotonic()
+        with _recorded(record, run, monitor, processes):
+            result = fit(data, plan, replace(options, run=run), device, monitor, processes)
+        best = result.progress.history[result.progress.best_epoch - 1]
+        seconds = round(time.monotonic() - started, 1)
+        if processes.is_first:
+            # A run that is killed here is not done, and is completed when it is resumed.
+            request.complete(run)
+            record.finish(
+                run,
+                classes=list(data.classes),
+                splits=data.counts(),
+                groups=data.groups(),
+                divided_by_histo=data.divided,
+                best_epoch=result.progress.best_epoch,
+                best_valid_auroc=best["valid_auroc"],
+                epochs=result.progress.epochs_done,
+                seconds=seconds,
+                skipped=len(result.skipped),
+                processes=processes.count,
+            )
     facts |= {
         "best_epoch": result.progress.best_epoch,
         "validation_auroc": f"{best['valid_auroc']:.4f}",

@@ -1,21 +1,26 @@
 """Run folders of training: begun, found again, continued."""
 
 import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from histocli.atomic_files import write_csv
+from filelock import FileLock, Timeout
+
+from histocli.atomic_files import remove_temporary_files, write_csv
 from histocli.data.normalized import is_normalized
 from histocli.data.opening import AS_IT_IS, SourceOptions, tiling_of_the_model
 from histocli.data.tiles import SPLIT_ALIASES, Split, TileSource
-from histocli.errors import InputError, SettingsError
+from histocli.errors import BusyOutputError, InputError, SettingsError
 from histocli.run_record import RECORD_NAME, RunRecord
 from histocli.training.dataset import TrainingData, restore_splits
 from histocli.training.plan import TrainingPlan
 
 SPLITS_NAME = "splits.csv"
+LOCK_NAME = ".lock"
 
 
 def run_name(name: str | None, arch: str) -> str:
@@ -41,6 +46,31 @@ def find_stopped(runs: Path, name: str | None) -> tuple[Path, RunRecord]:
     return max(open_runs, key=lambda item: (item[1].started, item[0].name))
 
 
+@contextmanager
+def held(run: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Keep a run's folder for this process alone; what a killed one was about to write is removed.
+
+    Raises:
+        BusyOutputError: If another process is training the run.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run / LOCK_NAME)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BusyOutputError(
+            f"{run}: another process is training it; wait until that has ended, or choose another --name"
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        # A training runs for hours and is seldom begun twice: no reason to refuse such a file system.
+        say(f"{run} cannot be locked ({error}): let no other process train it")
+    try:
+        remove_temporary_files(run)
+        yield
+    finally:
+        lock.release()
+
+
 def begin_run(run: Path, record: RunRecord, data: TrainingData, *, overwrite: bool) -> RunRecord:
     """Make the run's folder, or check that the one there can be continued.
 
@@ -55,7 +85,7 @@ def begin_run(run: Path, record: RunRecord, data: TrainingData, *, overwrite: bo
             )
         record.check_continues(earlier, run)
         record.started = earlier.started
-    elif run.exists() and any(run.iterdir()):
+    elif _files(run):
         if not overwrite or earlier is None:
             raise SettingsError(f"{run} holds files that are no run; choose another --name")
         _clear(run)
@@ -150,8 +180,13 @@ def _stated_splits(run: Path) -> dict[str, Split]:
 def discard_run(run: Path) -> None:
     """Delete a run that holds nothing worth keeping; files of others stay, and so their folder."""
     _clear(run)
-    if not any(run.iterdir()):
+    if not _files(run):
+        (run / LOCK_NAME).unlink(missing_ok=True)
         run.rmdir()
+
+
+def _files(run: Path) -> list[Path]:
+    return [path for path in run.iterdir() if path.name != LOCK_NAME] if run.exists() else []
 
 
 def _clear(run: Path) -> None:

@@ -120,7 +120,8 @@ def test_a_task_that_is_killed_goes_back_to_the_queue_and_continues(slurm: Slurm
 
 
 def test_training_goes_on_from_job_to_job_and_its_model_serves_an_array(slurm: Slurm) -> None:
-    options = (*TRAIN, "--epochs", 3)
+    # Epochs enough for the signal to come before the end, however quick the machine is.
+    options = (*TRAIN, "--epochs", 40, "--patience", 40)
     slurm.type("histo", "train", "data", *options, "--name", "calm", "--quiet", "--workers", 2)
     job = slurm.submit(
         *("--job-name=disturbed", "--cpus-per-task=2", EXAMPLES / "train.sbatch", "data"), *options

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from histocli.data.layouts import open_source
 from histocli.data.tiles import content_hash
 from histocli.errors import (
+    BusyOutputError,
     HistoError,
     InputError,
     InterruptedRunError,
@@ -160,6 +162,28 @@ def test_the_state_saved_within_an_epoch_is_enough_after_a_kill(train: Train) ->
     train("killed", resume=True)
     for name in ("best_model.safetensors", "best_model.json", "validation.csv"):
         assert (run / name).read_bytes() == (undisturbed / name).read_bytes(), name
+
+
+def test_a_run_that_another_process_trains_is_refused(train: Train) -> None:
+    run = train("busy", epochs=1).run
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    with FileLock(run / ".lock"), pytest.raises(BusyOutputError, match="another process is train"):
+        train("busy", overwrite=True)
+    assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
+def test_what_a_killed_process_was_about_to_write_goes_when_the_run_continues(train: Train) -> None:
+    def stop(under_way: str) -> None:
+        if under_way.startswith("epoch 2 of"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(StoppedError) as stopped:
+        train("killed", SilentMonitor(stop), epochs=2)
+    assert "--name killed" in str(stopped.value)
+    run = train("other", epochs=1).run.with_name("killed")
+    (run / ".last.safetensors.tmp-12345").write_bytes(b"half of it")
+    train("killed", resume=True)
+    assert not list(run.glob(".*.tmp-*"))
 
 
 @pytest.mark.parametrize("arch", ["test_resnet", "efficientnet", "test_vit"])
