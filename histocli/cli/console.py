@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from histocli.atomic_files import without_nan
+from histocli.stage_clock import CLOCK
 
 # Without a terminal a progress line is printed this often.
 SECONDS_BETWEEN_LINES = 30.0
@@ -34,6 +35,21 @@ class RateColumn(ProgressColumn):
         """Rate of the last seconds."""
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s")
+
+
+class BottleneckColumn(ProgressColumn):
+    """What takes most of the time."""
+
+    def render(self, task: Task) -> Text:
+        """Of the stage under way."""
+        del task
+        return Text(bottleneck())
+
+
+def bottleneck() -> str:
+    """What takes most of the time of the stage under way, in words; empty where nobody measures it."""
+    slowest = CLOCK.slowest()
+    return f"mostly {slowest}" if slowest else ""
 
 
 @dataclass
@@ -83,16 +99,18 @@ class Terminal:
     def progress(
         self, stage: str, total: int, unit: str = "tiles"
     ) -> Iterator[Callable[[int], None]]:
-        """A bar with rate and time left; lines now and then where there is no terminal."""
+        """A bar with rate, time left and bottleneck; lines now and then where there is no terminal."""
+        CLOCK.reset()
         if self.quiet:
             yield lambda _: None
         elif self.err.is_terminal:
             columns = (
                 TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=24),
+                BarColumn(bar_width=16),
                 MofNCompleteColumn(),
                 RateColumn(),
                 TimeRemainingColumn(),
+                BottleneckColumn(),
             )
             with Progress(*columns, console=self.err, transient=True) as bar:
                 task = bar.add_task(stage, total=total)
@@ -112,7 +130,10 @@ class Terminal:
                 last = now
                 left = (now - started) / done * (total - done)
                 rate = done / (now - started)
-                self.say(f"{stage}: {done} of {total}, {rate:,.0f} {unit}/s, {left:.0f} s left")
+                slowest = f", {bottleneck()}" if bottleneck() else ""
+                self.say(
+                    f"{stage}: {done} of {total}, {rate:,.0f} {unit}/s, {left:.0f} s left{slowest}"
+                )
 
         return advance
 

@@ -44,6 +44,8 @@ def evaluate(
       histo evaluate --at sensitivity=0.95 --prevalence 0.02
       histo evaluate --by stain-look,tissue --aggregate mean,max --stress --sanity
     """
+    if settings.qc is not None and "qc" not in (settings.by or "").split(","):
+        terminal.say("warning: --qc is the table of --by qc and not used without it")
     named: list[Path | None] = [*run] if run else [None]
     folders = [run_or_newest(each, settings.runs, terminal) for each in named]
     evaluated = [_evaluate_run(folder, settings, terminal) for folder in folders]

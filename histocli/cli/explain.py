@@ -75,6 +75,8 @@ def _explain_split(
         f"by {settings.method}, on {device}"
     )
     audit = None
+    if settings.shuffled_run is not None and not settings.audit:
+        terminal.say("warning: --shuffled-run is part of the audit and not used without --audit")
     if settings.audit:
         shuffled = settings.shuffled_run
         audit = AuditPlan(

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table as RichTable
 
 from histocli.cli.console import Terminal, make_table
-from histocli.cli.defaults import comparison_folder, report_path
+from histocli.cli.defaults import comparison_folder, report_path, run_or_newest
 from histocli.cli.options import with_settings
 from histocli.settings import ReportSettings
 
@@ -43,7 +43,11 @@ def report(
     from histocli.report.collect import all_runs, collect_comparison, collect_run
     from histocli.report.markup import MARKUPS, estimates_csv
 
-    folders = [_inside(settings.runs, each) for each in run] if run else all_runs(settings.runs)
+    folders = (
+        [run_or_newest(each, settings.runs, terminal) for each in run]
+        if run
+        else all_runs(settings.runs)
+    )
     summaries = [collect_run(folder) for folder in folders]
     comparison = collect_comparison(comparison_folder(folders, settings.runs))
     tables = _tables(summaries, comparison, with_intervals=settings.format in MARKUPS)
@@ -176,8 +180,3 @@ def _png(pixels: Any) -> bytes:
     image = BytesIO()
     Image.fromarray(pixels).save(image, "PNG")
     return image.getvalue()
-
-
-def _inside(runs: Path, named: Path) -> Path:
-    """A bare name means a run in the folder of runs."""
-    return runs / named if not named.exists() and (runs / named).exists() else named

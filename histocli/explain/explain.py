@@ -27,6 +27,7 @@ from histocli.explain.selection import choose_pictures
 from histocli.explain.tile_regions import has_tumor_in_ring_only, score_batch
 from histocli.metrics.operating_point import DEFAULT_THRESHOLD, decide
 from histocli.models.classifier import ModelCard, TileClassifier
+from histocli.stage_clock import CLOCK
 
 TABLE, RESULT = "attention.csv", "attention.json"
 FIGURE, AVERAGES = "gradcam_analysis.png", "average_maps.png"
@@ -98,7 +99,8 @@ def explain_tiles(
     tiles: list[ExplainedTile] = []
     averages = AverageMaps()
     with held_still(model):
-        for batch in load_batches(source, indices, batch_size, skipped, workers=workers):
+        batches = load_batches(source, indices, batch_size, skipped, workers=workers)
+        for batch in CLOCK.between(batches, "reading", "model"):
             maps = attention_maps(
                 explainer,
                 torch.from_numpy(batch.pixels).to(device),

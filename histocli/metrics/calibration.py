@@ -11,7 +11,7 @@ from histocli.metrics.definitions.arrays import BoolArray, FloatArray, IntArray,
 from histocli.metrics.definitions.expected_calibration_error import CALIBRATION_BINS, bin_of
 from histocli.metrics.intervals import wilson
 
-# Outside, the validation split separates perfectly or says nothing, and the fit would run away.
+# Outside, the validation split says nothing, and the fit would run away.
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 # The least that a float32 model can say; a zero means no more than this.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).smallest_subnormal)
@@ -21,7 +21,9 @@ def fit_temperature(probabilities: FloatArray, label_indices: IntArray) -> float
     """Find the temperature under which the labels are most likely.
 
     Minimises the log loss of ``softmax(ln(p) / T)`` over ``ln T`` by Brent's bounded search, which
-    is deterministic; T stays within [0.05, 20].
+    is deterministic; T stays within [0.05, 20]. Where every tile is classified rightly, the labels would
+    be likeliest under T = 0, all probabilities 0 or 1; then one tile in N + 2 counts as wrong, the rule
+    of succession that Platt uses too.
 
     Args:
         probabilities: Shape ``(N, K)``, as the model gives them on the validation split.
@@ -34,17 +36,22 @@ def fit_temperature(probabilities: FloatArray, label_indices: IntArray) -> float
         InputError: If no tile has a label.
 
     Source:
-        Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+        Guo et al., On Calibration of Modern Neural Networks, ICML 2017; Platt, Advances in Large Margin
+        Classifiers (1999) 61-74.
     """
     labelled = np.flatnonzero(label_indices >= 0)
     if labelled.size == 0:
         raise InputError("calibration needs labelled tiles in the validation split: label some")
     logarithms = _logarithms(probabilities[labelled])
-    rows, labels = np.arange(labelled.size), label_indices[labelled]
+    tiles, classes = logarithms.shape
+    is_label = np.arange(classes) == label_indices[labelled][:, np.newaxis]
+    all_right = (logarithms[is_label] > np.where(is_label, -np.inf, logarithms).max(axis=1)).all()
+    wrong = 1 / (tiles + 2) if all_right else 0.0
+    targets = np.where(is_label, 1 - wrong, wrong / max(1, classes - 1))
 
     def loss(log_temperature: float) -> float:
         scaled = log_softmax(logarithms / np.exp(log_temperature), axis=1)
-        return -float(scaled[rows, labels].mean())
+        return -float((targets * scaled).sum(axis=1).mean())
 
     bounds = (float(np.log(LOWEST_TEMPERATURE)), float(np.log(HIGHEST_TEMPERATURE)))
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-8})

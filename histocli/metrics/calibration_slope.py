@@ -1,5 +1,7 @@
 """Calibration intercept and slope: are probabilities too high on average, and too extreme?"""
 
+import math
+
 import numpy as np
 from scipy.special import expit, ndtri
 
@@ -104,6 +106,7 @@ def _standard_error(
         scores = np.stack([np.bincount(clusters, column, units) for column in scores.T], axis=1)
     if units < 2 or np.linalg.matrix_rank(bread, hermitian=True) < len(bread):
         return UNDEFINED
-    inverse = np.linalg.inv(bread)
-    covariance = inverse @ (scores.T @ scores) @ inverse * units / (units - 1)
-    return float(np.sqrt(covariance[0, 0]))
+    # The norm of what each unit moves the coefficient by: unlike the diagonal of the covariance, no
+    # rounding makes it negative where the classes are all but separated.
+    influence = scores @ np.linalg.inv(bread)[:, 0]
+    return float(np.linalg.norm(influence)) * math.sqrt(units / (units - 1))

@@ -19,6 +19,7 @@ from histocli.data.writing import Journal
 from histocli.preparation.references import references_of
 from histocli.preparation.setup import chosen_backend
 from histocli.preparation.stain_context import StainContext
+from histocli.stage_clock import CLOCK
 from histocli.stain.arrays import to_numpy
 from histocli.stain.batches import NormalizedTiles, StainImage
 from histocli.stain.cores import available_cores, hold_this_thread
@@ -98,8 +99,12 @@ def run_stream(
     def finished(chunk: Sequence[int]) -> list[Entry]:
         skipped: list[SkippedTile] = []
         entries: list[Entry] = []
-        for batch in read_batches(source, chunk, skipped, at_hand):
-            entries += _written(source, batch, normalize(batch), store)
+        read = read_batches(source, chunk, skipped, at_hand)
+        for batch in CLOCK.between(read, "reading"):
+            with CLOCK.spent("stain"):
+                normalized = normalize(batch)
+            with CLOCK.spent("writing"):
+                entries += _written(source, batch, normalized, store)
         return entries + [{"tile": tile.id, "skipped": tile.reason} for tile in skipped]
 
     with ThreadPoolExecutor(threads, "normalize", hold_this_thread, (cores,)) as pool:

@@ -18,6 +18,7 @@ from histocli.qc.result import SUMMARY_NAME, QCResult, summarize, write_table
 from histocli.qc.sheets import write_sheets
 from histocli.qc.thresholds import Thresholds
 from histocli.run_record import RunRecord
+from histocli.stage_clock import CLOCK
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ def _measure(
     progress(len(part) - len(todo))
     skipped: list[SkippedTile] = []
     with Journal(shared.journal(JOURNALS), keep=False) as journal:
-        for batch in load_batches(source, todo, batch_size, skipped, workers=workers):
+        batches = load_batches(source, todo, batch_size, skipped, workers=workers)
+        for batch in CLOCK.between(batches, "reading", "measuring"):
             journal.append(journal_entries(source.tiles, batch))
             progress(len(batch.indices))
         journal.append([{"tile": tile.id, "skipped": tile.reason} for tile in skipped])

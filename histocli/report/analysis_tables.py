@@ -87,6 +87,23 @@ def stress_table(metrics: Metrics) -> Table:
     return Table(caption, header[:longest], padded)
 
 
+def conformal_table(metrics: Metrics) -> Table:
+    """Sets of classes that hold the true one as often as promised: the coverage reached, and their size."""
+    rows = [
+        [
+            f"{percent(entry['promised'], 0)}{' in each class' if entry['by_class'] else ''}",
+            estimate(entry["coverage"]),
+            estimate(entry["mean_size"]),
+        ]
+        for entry in metrics["conformal"]
+    ]
+    note = (
+        "A set holds every class that the model does not rule out; it is calibrated on the validation "
+        "split. A set of more than one class is a tile to be looked at."
+    )
+    return Table("Conformal sets", ("Promised", "Reached", "Classes in a set"), rows, (note,))
+
+
 def color_table(metrics: Metrics) -> Table:
     """What color alone reaches, and what the model adds."""
     color, sanity = metrics["sanity"]["color"], metrics["sanity"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from histocli.report.analysis_tables import analysis_tables
+from histocli.report.analysis_tables import analysis_tables, conformal_table
 from histocli.report.checklists.filled import checklist_tables
 from histocli.report.error_gallery import ShownError, gallery
 from histocli.report.evaluation_figures import ANALYSIS_FIGURES
@@ -176,7 +176,10 @@ def _results(summary: RunSummary) -> Results | None:
 
 def _analyses(metrics: Mapping[str, Any]) -> list[Table]:
     """Tables of the further analyses; an evaluation of an earlier version has none."""
-    return analysis_tables(metrics) if "sanity" in metrics else []
+    if "sanity" not in metrics:
+        return []
+    conformal = [conformal_table(metrics)] if metrics.get("conformal") else []
+    return [*analysis_tables(metrics), *conformal]
 
 
 def _key_figures(metrics: Mapping[str, Any], *, several: bool) -> tuple[KeyFigure, ...]:

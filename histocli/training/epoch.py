@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from histocli.models.classifier import TileClassifier
+from histocli.stage_clock import CLOCK
 from histocli.training.augmentation import d4_views
 from histocli.training.device_batches import DeviceBatch
 from histocli.training.learning import Learning
@@ -83,7 +84,7 @@ def run_epoch(
     all_indices: list[NDArray[np.int64]] = []
     all_probabilities: list[NDArray[np.float64]] = []
     losses: list[Tensor] = []
-    for batch in batches:
+    for batch in CLOCK.between(batches, "reading", "model"):
         check()
         ids = [tile_ids[index] for index in batch.indices]
         targets = torch.from_numpy(labels[batch.indices]).to(settings.device)

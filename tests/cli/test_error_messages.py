@@ -111,6 +111,7 @@ WRONG: list[tuple[str, int, tuple[str, ...]]] = [
     ("evaluate gone --runs .", INPUT, ("gone: no such run", "there is ")),
     ("evaluate run --data gone", INPUT, ("gone", "--data")),
     ("explain empty", INPUT, ("empty", "run.json")),
+    ("report gone", INPUT, ("gone: no such run, here or in runs", "histo train")),
     ("report empty", INPUT, ("empty", "run.json")),
     ("report --runs empty", INPUT, ("empty", "histo train")),
     ("ensemble run gone", INPUT, ("gone: no such run",)),

@@ -1,6 +1,7 @@
 """What a terminal of 80 columns, a pipe and a shell see."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from histocli.cli.app import app
 from histocli.cli.console import Terminal, make_table
+from histocli.data.phantom import write_phantom
 
 WIDTH = 80
 ESCAPE = "\x1b"
@@ -114,6 +116,23 @@ def shell(command: str, home: Path, **environment: str) -> str:
         check=True,
     )
     return result.stdout
+
+
+def test_progress_says_how_fast_it_is_and_what_takes_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("histocli.cli.console.SECONDS_BETWEEN_LINES", 0.0)
+    write_phantom(tmp_path / "tiles", tiles=60, seed=0)
+    for command in ("normalize", "qc"):
+        result = CliRunner().invoke(
+            app, [command, str(tmp_path / "tiles"), "--output", str(tmp_path / command)]
+        )
+        lines = [line for line in result.stderr.splitlines() if " s left" in line]
+        assert lines, result.stderr
+        told = (
+            r"\w+: \d+ of \d+, [\d,]+ tiles/s, \d+ s left, mostly (reading|stain|writing|measuring)"
+        )
+        assert re.fullmatch(told, lines[-1]), lines
 
 
 def test_completion_is_installed_for_the_shell_that_asks(tmp_path: Path) -> None:

@@ -56,9 +56,19 @@ def test_unlabelled_tiles_are_left_out_of_the_fit() -> None:
     )
 
 
-def test_perfect_and_hopeless_predictions_stay_within_the_bounds() -> None:
+def test_where_all_tiles_are_right_one_of_n_plus_two_counts_as_wrong() -> None:
+    """Else every probability would become 0 or 1, and one wrong tile of the test split cost endlessly."""
     sure = np.array([[0.9, 0.1], [0.1, 0.9]])
-    assert LOWEST_TEMPERATURE <= fit_temperature(sure, np.array([0, 1])) < 0.1
+    labels = np.array([0, 1])
+    temperature = fit_temperature(sure, labels)
+    assert temperature == pytest.approx(np.log(9) / np.log(3), rel=1e-6)
+    np.testing.assert_allclose(apply_temperature(sure, temperature).max(axis=1), 3 / 4, rtol=1e-6)
+    many = fit_temperature(np.tile(sure, (500, 1)), np.tile(labels, 500))
+    np.testing.assert_allclose(apply_temperature(sure, many).max(axis=1), 1001 / 1002, rtol=1e-6)
+
+
+def test_hopeless_predictions_stay_within_the_bounds() -> None:
+    sure = np.array([[0.9, 0.1], [0.1, 0.9]])
     assert fit_temperature(sure, np.array([1, 0])) == pytest.approx(HIGHEST_TEMPERATURE, rel=1e-3)
 
 

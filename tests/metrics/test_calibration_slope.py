@@ -77,3 +77,13 @@ def test_one_class_one_group_and_perfect_separation_are_undefined_with_a_reason(
         assert record["reason"]
     assert one_group["calibration_slope"]["ci_low"] is None
     assert one_group["calibration_slope"]["reason"]
+
+
+def test_rounding_makes_no_variance_negative_where_classes_are_all_but_separated() -> None:
+    """Scores of a network that told four classes apart; a warning of NumPy's would be an error here."""
+    odds = np.array([*(1.2 - 0.09 * np.arange(20)), *(-0.77 - 0.08 * np.arange(60))])
+    for seed in range(50):
+        shaken = odds + np.random.default_rng(seed).normal(0, 0.002, 80)
+        for record in calibration_slope(np.arange(80) < 20, expit(shaken), None).values():
+            low, high = record["ci_low"], record["ci_high"]
+            assert low is None or low <= record["value"] <= high

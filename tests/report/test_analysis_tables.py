@@ -3,7 +3,7 @@ import pytest
 from histocli.metrics.analyses import Material, analyses
 from histocli.metrics.evaluate import evaluate
 from histocli.metrics.operating_rules import parse_rules
-from histocli.report.analysis_tables import analysis_tables
+from histocli.report.analysis_tables import analysis_tables, conformal_table
 from tests.report.conftest import made_predictions
 
 
@@ -34,6 +34,13 @@ def test_each_analysis_that_was_asked_for_has_its_table(classes: list[str]) -> N
         bootstrap_samples=20,
     )
     tables = {table.caption: table for table in analysis_tables(metrics)}
+    sets = conformal_table(metrics)
+    assert [row[0] for row in sets.rows] == [
+        f"{promised}\N{NO-BREAK SPACE}%{where}"
+        for promised in (90, 95)
+        for where in ("", " in each class")
+    ]
+    tables[sets.caption] = sets
     for table in tables.values():
         assert all(len(row) == len(table.header) for row in table.rows)
     assert [row[0].removesuffix(" (small)") for row in tables["Subgroups"].rows] == [
