@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from histocli.errors import HistoError
 
+DISK_FULL = "the disk is full; free some space and run again"
 _TEMPORARY = re.compile(r"\..+\.tmp-\d+")
 
 
@@ -34,8 +35,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if is_full(error):
             raise disk_full(path) from error
         raise
     finally:
@@ -49,9 +50,15 @@ def remove_temporary_files(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether an error tells of a full disk; libraries put the system's words into errors of their own."""
+    number = error.errno if isinstance(error, OSError) else None
+    return number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
+
+
 def disk_full(path: Path) -> HistoError:
     """What to raise where there is no space left for a file."""
-    return HistoError(f"{path}: the disk is full; free some space and run again")
+    return HistoError(f"{path}: {DISK_FULL}")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """Errors that a user can act on: each message names the thing and says what to do."""
 
+import errno
 from pathlib import Path
 from typing import Self
 
@@ -30,6 +31,27 @@ class SkippedInputsError(HistoError):
     """Some inputs had to be skipped and ``--strict`` was given."""
 
     exit_code = 4
+
+
+class ExhaustedError(HistoError):
+    """The process may open no more files: no fault of the file that it wanted."""
+
+    @classmethod
+    def check(cls, error: BaseException) -> None:
+        """Raise if it was this that an error of a library, of the system or of ours tells of.
+
+        Raises:
+            ExhaustedError: Saying what to do.
+        """
+        number = error.errno if isinstance(error, OSError) else None
+        # Libraries put the system's words into messages of their own.
+        if number in (errno.EMFILE, errno.ENFILE) or "Too many open files" in str(error):
+            raise cls(
+                "too many open files: raise the limit (`ulimit -n 4096`), or give fewer --workers, and run "
+                "again to continue"
+            ) from error
+        if error.__cause__ is not None:
+            cls.check(error.__cause__)
 
 
 class StoppedError(HistoError):

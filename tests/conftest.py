@@ -1,11 +1,16 @@
 """Fixtures that every test may use."""
 
 import os
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+from tests.small_disk import Disk
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -47,3 +52,15 @@ def real_tiles(pcam: Path) -> NDArray[np.uint8]:
     source = open_source(pcam / "test")
     chosen = np.linspace(0, len(source.tiles) - 1, 256).astype(int)
     return np.stack([source.read(int(i)) for i in chosen]).transpose(0, 3, 1, 2).copy()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    if not hasattr(os, "geteuid") or os.geteuid() or shutil.which("mount") is None:
+        pytest.skip("only root can mount a small disk")
+    try:
+        made = Disk(tmp_path / "disk")
+    except subprocess.CalledProcessError:
+        pytest.skip("a small disk cannot be mounted here")
+    yield made
+    made.remove()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from histocli.cli.console import Terminal, make_table
-from histocli.cli.options import with_errors
+from histocli.cli.failures import with_errors
 from histocli.settings import HistoSettings
 from histocli.settings_sources import find_config, load_settings, origins, to_toml
 

@@ -55,6 +55,7 @@ def _explain_split(
 ) -> tuple[dict[str, Any], int]:
     """Explain the tiles of a split; content of ``attention.json``, and how many could not be read."""
     from histocli.data.loading import SkippedTile, write_skipped
+    from histocli.data.writing import full_disk_named
     from histocli.explain.audit_run import AuditPlan
     from histocli.explain.explain import explain_tiles
     from histocli.explain.scores.center import CenterBox
@@ -86,7 +87,10 @@ def _explain_split(
             terminal.say,
         )
     skipped: list[SkippedTile] = []
-    with terminal.progress("explaining", len(chosen)) as progress:
+    with (
+        full_disk_named(output),
+        terminal.progress("explaining", len(chosen)) as progress,
+    ):
         result = explain_tiles(
             model,
             card,

@@ -1,22 +1,16 @@
 """Turns a settings section into the options of a command, so that no option is declared twice."""
 
-import errno
 import functools
 import inspect
-import signal
-import threading
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
 from pydantic.fields import FieldInfo
 
 from histocli.cli.console import Terminal
-from histocli.errors import HistoError, SettingsError, StoppedError
+from histocli.cli.failures import with_errors
 from histocli.settings import HistoSettings, Section
 from histocli.settings_sources import find_config, load_settings
 
@@ -34,17 +28,6 @@ COMMON = (
 )
 COMMON_PANEL = "Common options"
 SHORT_FLAGS: Mapping[str, str] = {"output": "-o", "quiet": "-q", "verbose": "-v"}
-INTERRUPTED = 130
-# What the system answers where a path cannot be used as the user wants: a file where a folder should be, a
-# folder of somebody else.
-UNUSABLE = {
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EEXIST,
-}
 
 
 def with_settings(section: str) -> Callable[[Command], Command]:
@@ -73,57 +56,6 @@ def with_settings(section: str) -> Callable[[Command], Command]:
         return wrapper
 
     return decorate
-
-
-def with_errors(terminal: Terminal, function: Callable[..., None], *arguments: Any) -> None:
-    """Call a function; an error becomes one line and an exit code.
-
-    Raises:
-        Exit: With the error's code.
-    """
-    try:
-        with _signals_as_errors():
-            function(*arguments)
-    except HistoError as error:
-        if terminal.verbose:
-            terminal.err.print(traceback.format_exc(), markup=False)
-        terminal.error(str(error), error.exit_code)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        terminal.error("interrupted; run the same command again to continue", INTERRUPTED)
-        raise typer.Exit(INTERRUPTED) from None
-    except (typer.Exit, typer.Abort):
-        raise
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a defect of ours
-        if terminal.verbose:
-            terminal.err.print(traceback.format_exc(), markup=False)
-        if isinstance(error, OSError) and error.errno in UNUSABLE and error.filename:
-            path = error.filename2 or error.filename
-            terminal.error(f"{path}: {error.strerror}; name another path", SettingsError.exit_code)
-            raise typer.Exit(SettingsError.exit_code) from None
-        hint = "" if terminal.verbose else "; --verbose shows where"
-        terminal.error(f"unexpected {type(error).__name__}: {error}{hint}", 1)
-        raise typer.Exit(1) from None
-
-
-@contextmanager
-def _signals_as_errors() -> Iterator[None]:
-    """Turn a scheduler's SIGTERM and SIGUSR1 into an error: what is done is on disk already."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del frame
-        name = signal.Signals(number).name
-        raise StoppedError(f"stopped by {name}; run the same command again to continue")
-
-    names = [name for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)]
-    if threading.current_thread() is not threading.main_thread():
-        names = []
-    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
 
 
 def _call(

@@ -121,7 +121,7 @@ def _write(
 def _tiles(summary: "RunSummary") -> "RunTiles":
     """The tiles of the page, from the data that the run names; none if that is gone."""
     from histocli.data.opening import SourceOptions
-    from histocli.errors import HistoError
+    from histocli.errors import ExhaustedError, HistoError
     from histocli.report.run_tiles import RunTiles
 
     facts = summary.record.inputs.get("data") or {}
@@ -130,7 +130,8 @@ def _tiles(summary: "RunSummary") -> "RunTiles":
     try:
         source = SourceOptions.recorded(facts).open(Path(facts["path"]))
         return RunTiles(_wrong_tiles(summary, source), _stain_pairs(summary, source))
-    except HistoError:
+    except HistoError as error:
+        ExhaustedError.check(error)
         # The data may have changed since: the page says that it has no pictures.
         return RunTiles()
 

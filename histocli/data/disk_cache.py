@@ -20,6 +20,7 @@ import PIL
 from numpy.typing import NDArray
 
 from histocli import __version__
+from histocli.atomic_files import is_full
 from histocli.data.loading import SkippedTile
 from histocli.data.tile_arrays import Size, TileArrays, TilePlaces, place_tiles
 from histocli.data.tiles import SPLIT_ALIASES, TileBatch, TileSource, content_hash
@@ -96,7 +97,7 @@ def write_cached(
             shutil.rmtree(folder)
         temporary.rename(folder)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise HistoError(
                 f"{folder.parent}: the disk is full; name another folder by --cache-folder"
             ) from error

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from histocli.data.jpeg import decode_jpeg
-from histocli.errors import UnreadableTileError
+from histocli.errors import ExhaustedError, UnreadableTileError
 
 FORMATS: Mapping[str, str] = {
     ".png": "PNG",
@@ -85,6 +85,7 @@ def read_file(path: Path | str) -> bytes:
             os.close(descriptor)
         return parts[0] if len(parts) == 1 else b"".join(parts)
     except OSError as error:
+        ExhaustedError.check(error)
         raise UnreadableTileError(path, error.strerror or str(error)) from error
 
 

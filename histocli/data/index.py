@@ -11,7 +11,7 @@ from histocli.atomic_files import atomic_path, write_csv_rows
 from histocli.data.layouts.kaggle import tile_key
 from histocli.data.loading import default_workers
 from histocli.data.tiles import Inspectable, TileSource, in_chunks
-from histocli.errors import InputError, UnreadableTileError
+from histocli.errors import ExhaustedError, InputError, UnreadableTileError
 
 SUFFIX = "-index.csv"
 HEADER = ("kind", "name", "bytes", "sha256", "pixels_sha1")
@@ -165,7 +165,8 @@ def _tile_entry(source: TileSource, index: int, *, pixels: bool) -> Entry:
     name = source.tiles[index].id
     try:
         content = source.read_bytes(index)
-    except (UnreadableTileError, OSError):
+    except (UnreadableTileError, OSError) as error:
+        ExhaustedError.check(error)
         return Entry(TILE, name, None, "", "")
     digest = hashlib.sha256(content).hexdigest()
     return Entry(TILE, name, len(content), digest, _pixels_sha1(source, index) if pixels else "")

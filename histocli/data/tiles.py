@@ -10,7 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from histocli.errors import UnreadableTileError
+from histocli.errors import ExhaustedError, UnreadableTileError
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
@@ -159,6 +159,7 @@ def content_hash(source: TileSource, indices: Sequence[int]) -> str:
         try:
             digest = hashlib.sha256(source.read_bytes(index)).hexdigest()
         except (OSError, UnreadableTileError) as error:
+            ExhaustedError.check(error)
             digest = f"unreadable: {type(error).__name__}"
         return f"{digest}  {name}\n"
 

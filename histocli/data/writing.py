@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json, to_json
 
+from histocli.atomic_files import DISK_FULL, is_full
 from histocli.data.png import encode_png
 from histocli.errors import HistoError, SettingsError
 
@@ -60,10 +61,8 @@ def full_disk_named(output: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise HistoError(
-                f"{output}: the disk is full; free some space and run again to continue"
-            ) from error
+        if is_full(error):
+            raise HistoError(f"{output}: {DISK_FULL} to continue") from error
         if error.errno == errno.EFBIG:
             raise HistoError(
                 f"{output}: a file there may not be so large; choose another disk, or --to folder"

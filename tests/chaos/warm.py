@@ -1,15 +1,18 @@
 """A process that has imported everything slow; each command runs in a fork of it and can be killed.
 
-Reads one request a line: ``{"begin": [ARGUMENT, …], "log": PATH}`` answers the number of the process,
+Reads one request a line: ``{"begin": [ARGUMENT, …], "log": PATH, "handles": NUMBER}`` answers the number
+of the process, which may open so many files more (null: any),
 ``{"wait": NUMBER}`` answers its exit code, negative if a signal ended it.
 """
 
 import json
 import os
+import resource
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def import_everything() -> None:
@@ -26,15 +29,18 @@ def import_everything() -> None:
     import histocli.training.use  # noqa: F401
 
     torch.set_num_threads(1)
+    "".encode("utf-8-sig")  # a module too
 
 
-def run(arguments: Sequence[str], log: str) -> int:
+def run(arguments: Sequence[str], log: str, handles: int | None) -> int:
     """Run a command as its own process would."""
     from histocli.cli.app import app
 
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    if handles is not None:
+        limit_handles(handles)
     try:
         app(list(arguments))
     except SystemExit as ended:
@@ -45,14 +51,20 @@ def run(arguments: Sequence[str], log: str) -> int:
     return 0
 
 
-def begin(arguments: Sequence[str], log: str) -> int:
+def limit_handles(more: int) -> None:
+    """Let this process open so many files more, and no others."""
+    opened = len(list(Path("/proc/self/fd").iterdir())) - 1
+    resource.setrlimit(resource.RLIMIT_NOFILE, (opened + more, opened + more))
+
+
+def begin(arguments: Sequence[str], log: str, handles: int | None) -> int:
     """Fork; the number of the child, which leads a group of its own."""
     number = os.fork()
     if number:
         return number
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    code = run(arguments, log)
+    code = run(arguments, log, handles)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -70,7 +82,7 @@ def main() -> None:
         if "wait" in request:
             answer = os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1])
         else:
-            answer = begin(request["begin"], request["log"])
+            answer = begin(request["begin"], request["log"], request["handles"])
         answers.write(f"{answer}\n")
         answers.flush()
 

@@ -30,9 +30,10 @@ class Warm:
     def __exit__(self, *exception: object) -> None:
         self._server.communicate()
 
-    def begin(self, arguments: Sequence[object]) -> int:
-        """Begin a command; the number of its process."""
-        return self._ask({"begin": [str(each) for each in arguments], "log": str(self.log)})
+    def begin(self, arguments: Sequence[object], handles: int | None = None) -> int:
+        """Begin a command that may open so many files more; the number of its process."""
+        words = [str(each) for each in arguments]
+        return self._ask({"begin": words, "log": str(self.log), "handles": handles})
 
     def wait(self, process: int) -> int:
         """Its exit code, negative if a signal ended it."""

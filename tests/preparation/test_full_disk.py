@@ -1,53 +1,13 @@
 """Disks that are full, or must not be written: what is said, and what is left."""
 
-import os
 import resource
 import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.preparation.conftest import Histo, everything
-
-
-class Disk:
-    """A disk of a stated size."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.mkdir()
-        self._mount("size=64m")
-
-    def resize(self, size: str) -> None:
-        """Make it smaller or larger."""
-        self._mount(f"remount,size={size}")
-
-    def protect(self) -> None:
-        """Let nothing more be written."""
-        self._mount("remount,ro")
-
-    def remove(self) -> None:
-        """Take it away."""
-        subprocess.run(["umount", str(self.path)], check=True)
-
-    def _mount(self, options: str) -> None:
-        command = ["mount", "-t", "tmpfs", "-o", options, "histo-test", str(self.path)]
-        subprocess.run(command, check=True, capture_output=True)
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    if not hasattr(os, "geteuid") or os.geteuid() or shutil.which("mount") is None:
-        pytest.skip("only root can mount a small disk")
-    try:
-        made = Disk(tmp_path / "disk")
-    except subprocess.CalledProcessError:
-        pytest.skip("a small disk cannot be mounted here")
-    yield made
-    made.remove()
-
+from tests.small_disk import Disk
 
 # Too small for the first tiles, for all tiles, or for what is made of them at the end.
 SIZES = [

@@ -124,7 +124,7 @@ def test_the_workers_end_with_the_first_process(
 ) -> None:
     script = (
         "from histocli.cli.console import Terminal\n"
-        "from histocli.cli.options import with_errors\n"
+        "from histocli.cli.failures import with_errors\n"
         "from histocli.data.shards import Shard\n"
         "from histocli.scaling.processes import run_in_processes\n"
         "from shard_tasks import Endless, silent_begin\n"

@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from histocli.errors import SettingsError
@@ -19,17 +22,32 @@ OPTIONS = (
 )  # fmt: skip
 
 
-def torchrun(processes: int, data: Path, runs: Path, arch: str) -> subprocess.CompletedProcess[str]:
+def begin_torchrun(
+    processes: int,
+    data: Path,
+    runs: Path,
+    arch: str,
+    *more: str,
+    restarts: Sequence[str] = (),
+) -> "subprocess.Popen[str]":
     options = [arch if option == "vit_test" else option for option in OPTIONS]
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone",
-        f"--nproc-per-node={processes}", "--module", "histocli",
-        "train", str(data), *options, "--name", "run", "--runs", str(runs), "--json",
+        f"--nproc-per-node={processes}", *restarts, "--module", "histocli",
+        "train", str(data), *options, *more, "--name", "run", "--runs", str(runs), "--json",
     ]  # fmt: skip
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=240, check=False
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+
+
+def torchrun(
+    processes: int, data: Path, runs: Path, arch: str, *more: str
+) -> subprocess.CompletedProcess[str]:
+    with begin_torchrun(processes, data, runs, arch, *more) as begun:
+        out, printed = begun.communicate(timeout=240)
+    return subprocess.CompletedProcess(begun.args, begun.returncode, out, printed)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +87,52 @@ def test_two_processes_learn_what_one_does(
 def test_a_batch_that_cannot_be_divided_is_refused() -> None:
     with pytest.raises(SettingsError, match="choose 33 or 30"):
         Processes(0, 3).check_batch_size(32, 1)
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_is_replaced_and_training_goes_on_from_its_last_state(
+    phantom: Path, tmp_path: Path
+) -> None:
+    options = ("--epochs", "6", "--checkpoint-minutes", "0.0001")
+    assert torchrun(2, phantom, tmp_path / "calm", "test_vit", *options).returncode == 0
+    run = tmp_path / "disturbed" / "run"
+    begun = begin_torchrun(
+        2, phantom, run.parent, "test_vit", *options, restarts=("--max-restarts", "1")
+    )
+    try:
+        first = wait_for_step(run, after=0)
+        killed = time.monotonic()
+        psutil.Process(rank_of(begun, 1)).kill()
+        wait_for_step(run, after=first)
+        seconds = time.monotonic() - killed
+        _, printed = begun.communicate(timeout=240)
+    finally:
+        begun.kill()
+    assert begun.returncode == 0, printed
+    assert seconds < 30
+    for name in ("best_model.safetensors", "validation.csv"):
+        calm = (tmp_path / "calm" / "run" / name).read_bytes()
+        assert (run / name).read_bytes() == calm, name
+
+
+def rank_of(begun: "subprocess.Popen[str]", rank: int) -> int:
+    """Process number of a rank."""
+    for child in psutil.Process(begun.pid).children(recursive=True):
+        if child.environ().get("RANK") == str(rank):
+            return child.pid
+    raise AssertionError("no such rank")
+
+
+def wait_for_step(run: Path, after: int) -> int:
+    """Wait until more steps are saved than so many; how many."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            state = json.loads((run / "last.json").read_text())
+        except (OSError, ValueError):
+            state = {}
+        steps = int(state.get("steps_done", 0))
+        if steps > after:
+            return steps
+        time.sleep(0.05)
+    raise AssertionError("no further step")

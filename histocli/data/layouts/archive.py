@@ -10,7 +10,7 @@ from typing import Any
 
 from histocli.data.images import is_image_name
 from histocli.data.layouts.label_table import TABLE_SUFFIXES
-from histocli.errors import InputError, UnreadableTileError
+from histocli.errors import ExhaustedError, InputError, UnreadableTileError
 
 # The largest image that is decoded, 64 megapixels, takes 192 MB without compression.
 MAXIMUM_MEMBER_BYTES = 256_000_000
@@ -74,6 +74,7 @@ class Archive:
                 # No more than was declared and checked, whatever the member unpacks to.
                 return file.read(member.file_size + 1)
         except READING_ERRORS as error:
+            ExhaustedError.check(error)
             raise UnreadableTileError(shown, f"damaged in the archive: {error}") from error
 
     def _open(self) -> zipfile.ZipFile:

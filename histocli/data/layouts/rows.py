@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from histocli.data.images import MAXIMUM_PIXELS
 from histocli.data.tiles import Blocks, Tile
-from histocli.errors import InputError, UnreadableTileError
+from histocli.errors import ExhaustedError, InputError, UnreadableTileError
 
 Block = TypeVar("Block")
 
@@ -78,6 +78,7 @@ class RowSource:
         except UnreadableTileError as error:
             raise UnreadableTileError(self._name(index), error.reason) from error
         except (OSError, ValueError, KeyError) as error:
+            ExhaustedError.check(error)
             raise UnreadableTileError(self._name(index), f"damaged: {error}") from error
 
     def read_bytes(self, index: int) -> bytes:
@@ -86,6 +87,7 @@ class RowSource:
         try:
             return part.read_bytes(row)
         except (OSError, ValueError, KeyError) as error:
+            ExhaustedError.check(error)
             raise UnreadableTileError(self._name(index), f"damaged: {error}") from error
 
     def blocks(self, indices: Sequence[int]) -> Blocks | None:
