@@ -27,9 +27,10 @@ test-slow: $(VENV)/.installed
 chaos: $(VENV)/.installed
 	$(PYTEST) -m chaos
 
-# Hours: ten times the damaged inputs, five times the kills.
+# Hours: ten times the damaged inputs, the tiles and the predictions, five times the kills.
 chaos-full: $(VENV)/.installed
-	HISTO_CHAOS_CASES=20000 HISTO_CHAOS_KILLS=200 $(PYTEST) -m chaos
+	HISTO_CHAOS_CASES=20000 HISTO_CHAOS_KILLS=200 HISTO_CHAOS_TILES=1000000 HISTO_CHAOS_PREDICTIONS=10000000 \
+		$(PYTEST) -m chaos
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

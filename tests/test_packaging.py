@@ -61,6 +61,7 @@ def test_links_of_the_documents_lead_somewhere(name: str) -> None:
         (["readme_table.py"], "README.md"),
         (["stain_speed.py", "--table"], "README.md"),
         (["stain_shift.py", "--table"], "docs/stain.md"),
+        (["load.py", "--table"], "docs/reliability.md"),
     ],
 )
 def test_measured_figures_in_the_documents_are_those_of_the_results(
