@@ -137,7 +137,7 @@ def measure_predictions(count: int) -> dict[str, float]:
                 truth = random.random(len(numbers)) < 0.5
                 logit = random.normal(np.where(truth, 1.0, -1.0), 1.5)
                 tumor = (1 / (1 + np.exp(-logit))).tolist()
-                for number, true, p in zip(numbers, truth, tumor, strict=True):
+                for number, true, p in zip(numbers, truth.tolist(), tumor, strict=True):
                     slide = f"slide_{number % 1000:03d}"
                     names = f"{slide}/{number:08d}.png,{slide},{CLASSES[true]},{CLASSES[p >= 0.5]}"
                     file.write(f"{names},{1 - p!r},{p!r}\n")
