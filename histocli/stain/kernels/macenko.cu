@@ -265,10 +265,10 @@ __device__ __forceinline__ void sum_tissue_of(
         sums[0] += __popc(tissue);
 #pragma unroll
         for (int k = 0; k < 4; ++k) {
-            const bool counted = tissue >> k & 1u;
-            const double r = counted ? density.at(red, k) : 0.0f;
-            const double g = counted ? density.at(green, k) : 0.0f;
-            const double b = counted ? density.at(blue, k) : 0.0f;
+            if (!(tissue >> k & 1u)) continue;
+            const double r = density.at(red, k);
+            const double g = density.at(green, k);
+            const double b = density.at(blue, k);
             sums[1] += r;
             sums[2] += g;
             sums[3] += b;
