@@ -3,7 +3,8 @@
     python benchmarks/accuracy.py DATA [--recipe standard fast frozen] [--seeds 0] [--by stain_look]
 
 DATA is any labelled data set that `histo train` reads; the README's figures come from 9,000 tiles of
-PatchCamelyon and 2,500 of LC25000. Writes benchmarks/results/accuracy-NAME.json.
+PatchCamelyon and 2,500 of LC25000. Writes benchmarks/results/accuracy-NAME.json after every run; what it
+holds of other recipes and seeds stays.
 """
 
 import argparse
@@ -38,12 +39,12 @@ def histo(*arguments: str) -> dict[str, Any]:
     return facts
 
 
-# What `histo train` is given for each recipe that can be measured.
+# What `histo train` is given for each recipe that can be measured, in the order of the table.
 RECIPES: Mapping[str, Sequence[str]] = {
-    "standard": (),
-    "fast": ("--recipe", "fast"),
-    "best": ("--recipe", "best"),
     "frozen": ("--transfer", "frozen"),
+    "fast": ("--recipe", "fast"),
+    "standard": (),
+    "best": ("--recipe", "best"),
     "macenko": ("--stain", "macenko"),
 }
 
@@ -59,9 +60,16 @@ def measure(
         cache = ["--cache-folder", str(runs / f"{name}-cache")]
         histo("train", str(data), *options, *cache, "--runs", str(runs), "--offline")
     trained = json.loads((runs / name / "run.json").read_text())["results"]
-    minutes = trained["seconds"] / 60
-    row: dict[str, Any] = {"arch": arch, "recipe": recipe, "seed": seed, "train_minutes": minutes}
-    row["epochs"] = trained["epochs"]
+    row: dict[str, Any] = {
+        "arch": arch,
+        "recipe": recipe,
+        "seed": seed,
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "train_minutes": trained["seconds"] / 60,
+        "epochs": trained["epochs"],
+    }
     for split in ("valid", "test"):
         metrics = runs / name / "evaluation" / split / "metrics.json"
         if not metrics.is_file():
@@ -125,26 +133,29 @@ def main() -> None:
         "--runs", type=Path, help="keep the runs here; those that ended are not repeated"
     )
     arguments = parser.parse_args()
-    rows = []
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"accuracy-{arguments.name or arguments.data.name}.json"
     with tempfile.TemporaryDirectory() as folder:
         runs = arguments.runs or Path(folder)
         for seed in arguments.seeds:
             for recipe in arguments.recipe:
-                rows.append(
-                    measure(arguments.data, arguments.arch, recipe, seed, runs, arguments.by)
-                )
-                print(line(rows[-1]), flush=True)
-    result = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "processor": processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "data": arguments.data.name,
-        "rows": rows,
-    }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"accuracy-{arguments.name or arguments.data.name}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"wrote {path}; {result['processor']}, {result['cores']} cores")
+                row = measure(arguments.data, arguments.arch, recipe, seed, runs, arguments.by)
+                print(line(row), flush=True)
+                keep(path, arguments.data.name, row)
+    print(f"wrote {path}; {processor()}, {len(os.sched_getaffinity(0))} cores")
+
+
+def keep(path: Path, data: str, row: dict[str, Any]) -> None:
+    """Put a row in the place of an earlier one of the same recipe and seed, or after the others."""
+    rows = json.loads(path.read_text())["rows"] if path.is_file() else []
+    by_name = {identity(kept): kept for kept in rows} | {identity(row): row}
+    content = {"data": data, "rows": sorted(by_name.values(), key=identity)}
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def identity(row: dict[str, Any]) -> tuple[str, int, int]:
+    """What no two rows share, in the order in which they are listed."""
+    return row["arch"], list(RECIPES).index(row["recipe"]), row["seed"]
 
 
 def line(row: dict[str, Any]) -> str:

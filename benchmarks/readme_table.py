@@ -45,7 +45,9 @@ def recipe_row(name: str, recipe: str, runs: Sequence[dict[str, Any]]) -> str:
 
     first, epochs = runs[0]["test"]["auroc"], runs[0]["epochs"]
     auroc = f"{mean('test', 'auroc'):.3f} ({first['ci_low']:.3f} to {first['ci_high']:.3f})"
-    minutes = statistics.mean(run["train_minutes"] for run in runs)
+    # Some seeds may have been trained on fewer cores, beside one another.
+    cores = max(run["cores"] for run in runs)
+    minutes = statistics.mean(run["train_minutes"] for run in runs if run["cores"] == cores)
     looks = [
         f"{statistics.mean(run['test_by_stain_look'][look] for run in runs):.3f}"
         for look in ("brown", "purple")
