@@ -29,7 +29,7 @@ chaos: $(VENV)/.installed
 
 # Hours: ten times the damaged inputs, the tiles and the predictions, five times the kills.
 chaos-full: $(VENV)/.installed
-	HISTO_CHAOS_CASES=20000 HISTO_CHAOS_KILLS=200 HISTO_CHAOS_TILES=1000000 HISTO_CHAOS_PREDICTIONS=10000000 \
+	CHAOS_CASES=20000 CHAOS_KILLS=200 CHAOS_TILES=1000000 CHAOS_PREDICTIONS=10000000 \
 		$(PYTEST) -m chaos
 
 lint: $(VENV)/.installed

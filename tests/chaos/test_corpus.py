@@ -24,7 +24,7 @@ def test_no_damaged_input_crashes_hangs_or_goes_unnamed() -> None:
 @pytest.mark.chaos
 @pytest.mark.timeout(3600)
 def test_thousands_of_damaged_inputs(capsys: pytest.CaptureFixture[str], tally: Count) -> None:
-    count = int(os.environ.get("HISTO_CHAOS_CASES", "2000"))
+    count = int(os.environ.get("CHAOS_CASES", "2000"))
     findings = run(cases(count, seed=0))
     with capsys.disabled():
         print(f"\n{table(findings)}")  # noqa: T201 - the table is what the suite is run for

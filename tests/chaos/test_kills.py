@@ -39,7 +39,7 @@ def test_a_killed_normalize_continues(world: World) -> None:
 @pytest.mark.chaos
 @pytest.mark.timeout(7200)
 def test_killed_at_any_moment_a_command_continues(world: World, tally: Count) -> None:
-    count = int(os.environ.get("HISTO_CHAOS_KILLS", "40"))
+    count = int(os.environ.get("CHAOS_KILLS", "40"))
     wholes: dict[str, Undisturbed] = {}
     failures = []
     in_time = 0
