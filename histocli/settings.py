@@ -398,6 +398,10 @@ class TrainSettings(DeviceSection):
     qc: Path | None = Field(
         None, description="A qc.csv: its rejects are left out of training and validation."
     )
+    shuffle_labels: bool = Field(
+        False,
+        description="Train on shuffled labels: the control of histo explain --shuffled-run.",
+    )
     cache: Literal["none", "device", "disk"] = Field(
         "none",
         description="Keep decoded tiles in the device's memory or on disk; the result is the same.",
@@ -524,7 +528,8 @@ class ExplainSettings(DeviceSection):
         None, description="Region that decides the class; what the data tell if not set."
     )
     shuffled_run: Path | None = Field(
-        None, description="Audit: run trained on shuffled labels, whose maps must differ."
+        None,
+        description="Audit: run of histo train --shuffle-labels, whose maps must differ.",
     )
     slides: Path | None = Field(
         None, description="Explain no split: map the scores over a slide, or a folder of them."

@@ -19,7 +19,7 @@ WORRYING_CALIBRATION_ERROR = 0.05
 def reasons_to_distrust(summary: RunSummary) -> list[str]:
     """Everything that the reader of the figures should know, the gravest first."""
     headline = summary.headline
-    found = [*_of_groups(summary)]
+    found = [*_of_labels(summary), *_of_groups(summary)]
     if headline is not None:
         found += _of_split(summary, headline)
         found += _of_size(headline)
@@ -31,6 +31,11 @@ def reasons_to_distrust(summary: RunSummary) -> list[str]:
         "this data set."
     )
     return found
+
+
+def _of_labels(summary: RunSummary) -> Iterator[str]:
+    if summary.record.settings.get("shuffle_labels"):
+        yield "This model was trained on shuffled labels: a control for explanations, of no other use."
 
 
 def _of_groups(summary: RunSummary) -> Iterator[str]:

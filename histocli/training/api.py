@@ -31,6 +31,7 @@ from histocli.training.run import (
     record_of,
     run_name,
 )
+from histocli.training.shuffled_labels import with_shuffled_labels
 from histocli.training.state import Progress, load_state
 
 
@@ -98,6 +99,11 @@ def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> Train
     if request.fold is not None:
         data = divided(data, request.fold, monitor.say)
     _report_data(data, monitor)
+    if plan.shuffle_labels:
+        data = with_shuffled_labels(data, options.seed)
+        monitor.say(
+            "labels are shuffled: this model is a control for histo explain, and of no other use"
+        )
     epochs = epochs_for(plan, len(data.splits["train"].indices))
     facts = {"run": str(run), "arch": plan.arch, "stain": plan.stain, "epochs": epochs}
     if request.dry_run:

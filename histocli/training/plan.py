@@ -46,6 +46,7 @@ class TrainingPlan:
     positive_class: str | None
     operating_point: str
     calibration: str
+    shuffle_labels: bool = False
 
 
 @dataclass(frozen=True)

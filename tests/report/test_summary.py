@@ -106,6 +106,10 @@ def test_a_run_is_distrusted(make_run: MakeRun) -> None:
     )
     stopped = replace(summary, record=replace(summary.record, state="stopped"))
     assert "has not ended (state: stopped)" in distrust(stopped)
+    settings = {**summary.record.settings, "shuffle_labels": True}
+    control = replace(summary, record=replace(summary.record, settings=settings))
+    assert "trained on shuffled labels" in distrust(control)
+    assert "shuffled labels" not in distrust(summary)
 
 
 def test_validation_alone_is_distrusted(make_run: MakeRun) -> None:
