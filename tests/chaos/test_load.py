@@ -19,10 +19,10 @@ KIB_A_PREDICTION = 1
 @pytest.mark.chaos
 @pytest.mark.timeout(4 * 3600)
 def test_time_is_linear_and_memory_flat(tmp_path: Path, tally: Count) -> None:
-    most = int(os.environ.get("HISTO_CHAOS_TILES", "100000"))
+    most = int(os.environ.get("CHAOS_TILES", "100000"))
     tiles = [str(most // share) for share in (1000, 100, 10, 1)]
     command = [sys.executable, str(SCRIPT), "--output", str(tmp_path), "--tiles", *tiles]
-    predictions = os.environ.get("HISTO_CHAOS_PREDICTIONS", "1000000")
+    predictions = os.environ.get("CHAOS_PREDICTIONS", "1000000")
     subprocess.run([*command, "--predictions", predictions], check=True)
     result = json.loads((tmp_path / "load.json").read_text())
     *_, fewer, all_of_them = result["rows"]
