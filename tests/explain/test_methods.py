@@ -15,6 +15,7 @@ from histocli.explain.methods import CAM_METHODS, INPUT_METHODS, METHODS
 from histocli.explain.methods.eigencam import eigen_cam
 from histocli.explain.methods.integrated_gradients import path_attribution
 from histocli.explain.methods.occlusion import occlusion
+from histocli.explain.scores.enlarging import enlarge
 
 PEERS = {
     "gradcam": peer.GradCAM,
@@ -25,6 +26,8 @@ PEERS = {
     "eigencam": peer.EigenCAM,
 }
 NETWORKS = {"test_resnet": 96, "test_vit": 160}
+# Of the highest value of a map.
+TOLERANCE = 1e-5
 
 
 def tokens_as_map(tokens: Tensor) -> Tensor:
@@ -54,12 +57,16 @@ def our_maps(network: nn.Module, method: str, tiles: Tensor) -> NDArray[np.float
     return maps.detach().numpy()
 
 
+def their_explainer(network: nn.Module, method: str, module: nn.Module) -> peer.GradCAM:
+    reshape = tokens_as_map if hasattr(network, "blocks") else None
+    return PEERS[method](network, [module], reshape_transform=reshape)
+
+
 def their_maps(network: nn.Module, method: str, tiles: Tensor) -> NDArray[np.float32]:
     """Before pytorch-grad-cam scales each map to its range."""
     module = find_layer(network, tiles.shape[-1]).module
-    reshape = tokens_as_map if hasattr(network, "blocks") else None
     targets = [ClassifierOutputTarget(1)] * len(tiles)
-    with PEERS[method](network, [module], reshape_transform=reshape) as explainer:
+    with their_explainer(network, method, module) as explainer:
         explainer(tiles, targets)
         taken = explainer.activations_and_grads
         activations = taken.activations[0].numpy()
@@ -81,7 +88,19 @@ def test_maps_are_pytorch_grad_cams(network: nn.Module, method: str) -> None:
     ours = our_maps(network, method, tiles)
     theirs = np.maximum(their_maps(network, method, tiles), 0)
     assert theirs.max() > 0
-    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5 * theirs.max())
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE * theirs.max())
+
+
+@pytest.mark.parametrize("method", [name for name in CAM_METHODS if name != "eigencam"])
+def test_enlarged_maps_are_what_pytorch_grad_cam_returns(network: nn.Module, method: str) -> None:
+    tiles = tiles_for(network)
+    side = tiles.shape[-1]
+    ours = enlarge(our_maps(network, method, tiles).astype(np.float64), side, side)
+    lowest, highest = ours.min(axis=(1, 2), keepdims=True), ours.max(axis=(1, 2), keepdims=True)
+    with their_explainer(network, method, find_layer(network, side).module) as explainer:
+        theirs = explainer(tiles, [ClassifierOutputTarget(1)] * len(tiles))
+    # They scale each map to its range.
+    np.testing.assert_allclose((ours - lowest) / (highest - lowest), theirs, rtol=0, atol=TOLERANCE)
 
 
 def test_eigen_cam_is_pytorch_grad_cams_up_to_the_sign_of_a_component(network: nn.Module) -> None:
@@ -91,7 +110,7 @@ def test_eigen_cam_is_pytorch_grad_cams_up_to_the_sign_of_a_component(network: n
     for our, their in zip(ours, theirs, strict=True):
         same, opposite = (np.maximum(sign * their, 0) for sign in (1, -1))
         chosen = same if np.abs(our - same).max() < np.abs(our - opposite).max() else opposite
-        np.testing.assert_allclose(our, chosen, rtol=1e-4, atol=1e-5 * np.abs(their).max())
+        np.testing.assert_allclose(our, chosen, rtol=0, atol=TOLERANCE * np.abs(their).max())
 
 
 def test_eigen_cam_marks_the_places_that_are_active() -> None:
