@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from histocli.atomic_files import atomic_path, write_json
-from histocli.errors import InputError
+from histocli.errors import InputError, SettingsError
 from histocli.models.classifier import ModelCard, TileClassifier
 from histocli.models.ensemble import EnsembleClassifier
 
@@ -91,7 +91,10 @@ def load_model(run: Path, device: torch.device | str = "cpu") -> tuple[TileClass
         members = [load_model(run / name, device) for name in card.members]
         ensemble = EnsembleClassifier([model for model, _ in members], [own for _, own in members])
         return ensemble.eval(), card
-    model = TileClassifier(card)
+    try:
+        model = TileClassifier(card)
+    except SettingsError as error:
+        raise InputError(f"{run / BEST}.json: {error}") from error
     try:
         model.load_state_dict(load_tensors(run / f"{BEST}.safetensors"))
     except RuntimeError as error:

@@ -50,6 +50,16 @@ def test_weights_of_another_model_are_refused(run: Path) -> None:
         load_model(run)
 
 
+@pytest.mark.parametrize(
+    ("key", "name"), [("architecture", "test_effiicientnet"), ("stain", {"method": "macenk"})]
+)
+def test_a_description_of_an_unknown_model_is_named(run: Path, key: str, name: object) -> None:
+    content = json.loads((run / "best_model.json").read_text())
+    (run / "best_model.json").write_text(json.dumps({**content, key: name}))
+    with pytest.raises(InputError, match=r"best_model\.json"):
+        load_model(run)
+
+
 def test_standardization_resizes_and_centres() -> None:
     tiles = torch.full((1, 3, 8, 8), 0.5)
     result = Standardization(CONSTANTS)(tiles)

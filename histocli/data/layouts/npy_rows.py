@@ -3,6 +3,7 @@
 import logging
 import shutil
 import struct
+import tokenize
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +125,8 @@ def read_header(archive: zipfile.ZipFile, path: Path, key: str) -> ArrayHeader:
             )
             shape, fortran, dtype = read(file)
             offset = file.tell()
-    except (*READING_ERRORS, KeyError) as error:
+    except (*READING_ERRORS, KeyError, tokenize.TokenError) as error:
+        # NumPy reads a header that is no Python literal once more, word by word.
         raise InputError(f"{path}: the array {key} is damaged: {error}") from error
     if dtype.hasobject:
         raise InputError(f"{path}: the array {key} holds Python objects, which are not read")

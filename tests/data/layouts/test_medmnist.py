@@ -2,6 +2,7 @@
 
 import logging
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,18 @@ def test_two_sets_in_one_folder_have_to_be_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "pathmnist_64.npz", train_images=draw(1))
     with pytest.raises(InputError, match=r"several data sets \(pathmnist\.npz, pathmnist_64"):
         open_source(tmp_path)
+
+
+@pytest.mark.parametrize("spoiled", [b"'sh_VVV", b"'sh\0pe'", b"'shape'("])
+def test_a_header_that_is_no_python_literal_is_refused(tmp_path: Path, spoiled: bytes) -> None:
+    path = medmnist(tmp_path).path
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content.replace(b"'shape'", spoiled, 1))
+    with pytest.raises(InputError, match=r"pathmnist\.npz: the array train_images is damaged"):
+        open_source(path)
 
 
 def test_a_damaged_array_spoils_its_tiles_by_name(tmp_path: Path) -> None:
