@@ -13,7 +13,7 @@ from histocli.metrics.definitions.arrays import FloatArray, IntArray
 from histocli.metrics.label_noise import label_noise_section
 from histocli.metrics.labelled import Labelled
 from histocli.metrics.operating_rules import OperatingRule
-from histocli.metrics.operating_table import operating_points
+from histocli.metrics.operating_table import at_prevalence, operating_points
 from histocli.metrics.permutation import permutation_section
 from histocli.metrics.selective import selective_prediction
 from histocli.metrics.split_agreement import agreement_section
@@ -93,6 +93,8 @@ def analyses(
     }
     if valid is not None and split != "valid":
         found["conformal"] = conformal_section(valid, tiles, uncertainty)
+    if material.prevalence is not None and tiles.positive_index is not None:
+        found["at_prevalence"] = at_prevalence(tiles, material.prevalence, uncertainty)
     if material.rules and valid is not None:
         found["operating_points"] = operating_points(
             material.rules, valid, tiles, material.prevalence, uncertainty

@@ -10,7 +10,12 @@ from histocli.metrics.definitions import METRICS
 from histocli.metrics.definitions.arrays import FloatArray, IntArray
 from histocli.metrics.definitions.evidence import Evidence, Values
 from histocli.metrics.definitions.weights import ClusterWeights
-from histocli.metrics.intervals import UNDEFINED, Interval, percentile_interval
+from histocli.metrics.intervals import (
+    UNDEFINED,
+    Interval,
+    percentile_interval,
+    reflected_interval,
+)
 from histocli.metrics.logit_interval import logit_interval
 from histocli.metrics.resampling import clustered_draws, leaving_out, stratified_weights
 
@@ -19,6 +24,10 @@ CLUSTERED = "bootstrap (clustered by group, percentile)"
 BIAS_CORRECTED = {
     STRATIFIED: "bootstrap (stratified, BCa)",
     CLUSTERED: "bootstrap (clustered by group, BCa)",
+}
+REFLECTED = {
+    STRATIFIED: "bootstrap (stratified, reflected)",
+    CLUSTERED: "bootstrap (clustered by group, reflected)",
 }
 CLUSTERED_LOGIT = "bootstrap (clustered by group, logit t)"
 ALL_ALIKE = "every bootstrap sample gives the same value, which says nothing of the uncertainty"
@@ -37,6 +46,7 @@ class Bootstrap:
         left_out: By metric: values without one unit or block of units.
         obstacle: Why there is no interval; None where there is one.
         shares_on_logit: Whether metrics between 0 and 1 have their interval on the logit scale.
+        of_difference: Whether the values are differences of two runs.
     """
 
     method: str
@@ -45,6 +55,7 @@ class Bootstrap:
     left_out: dict[str, Values]
     obstacle: str | None = None
     shares_on_logit: bool = False
+    of_difference: bool = False
 
     def interval(
         self, name: str, part: int | str | None, point: float, confidence: float
@@ -61,18 +72,14 @@ class Bootstrap:
         if obstacle is not None:
             return self.method, Interval(UNDEFINED, UNDEFINED, obstacle)
         values, left_out = self.replicates[name].of(part), self.left_out[name].of(part)
+        plain = percentile_interval(values, confidence, self.units)
+        if METRICS[name].grows_by_chance and not self.of_difference:
+            return REFLECTED[self.method], reflected_interval(point, plain)
         if self.shares_on_logit and METRICS[name].is_share:
             on_logit = logit_interval(values, point, left_out, self.units, confidence)
             if np.isfinite(on_logit.low):
                 return CLUSTERED_LOGIT, on_logit
-        plain = percentile_interval(values, confidence, self.units)
-        if not np.isfinite([plain.low, point]).all():
-            return self.method, plain
-        moved = bca_interval(values, point, left_out, self.units, confidence)
-        if np.isfinite(moved.low):
-            return BIAS_CORRECTED[self.method], moved
-        notes = [note for note in (plain.reason, moved.reason) if note]
-        return self.method, Interval(plain.low, plain.high, "; ".join(notes))
+        return moved_interval(self.method, plain, values, point, left_out, self.units, confidence)
 
     def _obstacle(self, name: str, part: int | str | None) -> str | None:
         if self.obstacle is not None:
@@ -80,6 +87,35 @@ class Bootstrap:
         if name not in self.replicates:
             return NO_SAMPLES
         return ALL_ALIKE if np.ptp(self.replicates[name].of(part)) == 0 else None
+
+
+def moved_interval(
+    method: str,
+    plain: Interval,
+    values: FloatArray,
+    point: float,
+    left_out: FloatArray,
+    units: int,
+    confidence: float,
+) -> tuple[str, Interval]:
+    """BCa where it behaves, else the percentiles, and why.
+
+    Args:
+        method: What ``metrics.json`` calls the interval of percentiles.
+        plain: That interval.
+        values: In each sample, shape ``(R,)``.
+        point: Of the tiles as they are.
+        left_out: Without one unit or block of units, shape ``(U,)``.
+        units: How many tiles or groups were resampled.
+        confidence: Between 0 and 1.
+    """
+    if not np.isfinite([plain.low, point]).all():
+        return method, plain
+    moved = bca_interval(values, point, left_out, units, confidence)
+    if np.isfinite(moved.low):
+        return BIAS_CORRECTED[method], moved
+    notes = [note for note in (plain.reason, moved.reason) if note]
+    return method, Interval(plain.low, plain.high, "; ".join(notes))
 
 
 def stratified_bootstrap(
@@ -128,7 +164,7 @@ def difference_of(first: Bootstrap, second: Bootstrap, name: str) -> Bootstrap:
             (first.left_out, second.left_out),
         )
     )
-    return Bootstrap(first.method, first.units, replicates, left_out)
+    return Bootstrap(first.method, first.units, replicates, left_out, of_difference=True)
 
 
 def _measured(evidence: Evidence, names: Sequence[str], blocks: Weighted) -> dict[str, Values]:

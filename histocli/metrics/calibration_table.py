@@ -19,6 +19,14 @@ from histocli.metrics.labelled import Labelled
 from histocli.metrics.murphy import murphy_decomposition
 from histocli.metrics.uncertainty import Uncertainty
 
+# Chance adds to what is a mean distance or square within bins.
+GROW_BY_CHANCE = (
+    "expected_calibration_error",
+    "equal_mass_calibration_error",
+    "brier_reliability",
+    "brier_resolution",
+)
+
 
 def calibration_section(
     tiles: Labelled, stored: Mapping[str, Any], uncertainty: Uncertainty
@@ -70,6 +78,6 @@ def _of_class(
         }
 
     return {
-        **uncertainty.records(statistics, tiles.labels, tiles.clusters),
+        **uncertainty.records(statistics, tiles.labels, tiles.clusters, GROW_BY_CHANCE),
         **calibration_slope(is_class, scores, tiles.clusters, uncertainty.confidence),
     }

@@ -10,12 +10,14 @@ from histocli.metrics.definitions import METRICS
 from histocli.metrics.definitions.arrays import FloatArray, IntArray
 from histocli.metrics.definitions.evidence import Evidence, Values
 from histocli.metrics.definitions.weights import ClusterWeights
-from histocli.metrics.delong import DELONG, delong_interval
+from histocli.metrics.delong import DELONG_LOGIT, delong_interval
 from histocli.metrics.intervals import PROPORTION_INTERVALS, Interval, wilson
 from histocli.metrics.newcombe import NEWCOMBE, newcombe_interval
 
 WILSON_OF_GROUPS = "wilson (groups as trials)"
 NEWCOMBE_OF_GROUPS = "newcombe (groups as cases)"
+# With fewer tiles of the rarer class to be ranked wrongly, DeLong's variance is known too poorly.
+FEWEST_MISRANKED = 5
 # A class by its index, an average by its name, or the headline.
 Part = int | str | None
 
@@ -60,9 +62,12 @@ class IndependentIntervals:
             return Chosen(method, interval, tiles)
         interval = delong_interval(value, influence, self.confidence)
         index = class_of(part, self.evidence)
-        if math.isfinite(interval.low) or index is None:
-            return Chosen(DELONG, interval, tiles)
+        if index is None:
+            return Chosen(DELONG_LOGIT, interval, tiles)
         positives = int(np.count_nonzero(self.evidence.label_indices == index))
+        misranked = min(positives, tiles - positives) * min(value, 1 - value)
+        if math.isfinite(interval.low) and misranked >= FEWEST_MISRANKED:
+            return Chosen(DELONG_LOGIT, interval, tiles)
         interval = newcombe_interval(value, positives, tiles - positives, self.confidence)
         return Chosen(NEWCOMBE, interval, tiles)
 

@@ -129,6 +129,27 @@ def percentile_interval(
     return Interval(low, high, note if left_out else None)
 
 
+def reflected_interval(point: float, plain: Interval) -> Interval:
+    """As far below the estimate as the percentiles reach above it, for an error that chance enlarges.
+
+    A calibration error counts the scatter within its bins as error; a resampled table scatters twice, so
+    its percentiles lie above the truth. The upper one is kept, and the lower taken from it:
+    ``[2 estimate - upper, upper]``, the lower bound of the basic bootstrap.
+
+    Args:
+        point: The metric of the tiles as they are.
+        plain: The percentile interval.
+
+    Source:
+        Davison and Hinkley, Bootstrap Methods and their Application (1997), equation 5.6. Differs in: the
+        upper bound is that of the percentiles.
+    """
+    if not np.isfinite([plain.high, point]).all():
+        return plain
+    high = max(point, plain.high)
+    return Interval(max(0.0, 2 * point - high), high, plain.reason)
+
+
 # How the interval of a proportion can be made, by the name of the setting.
 PROPORTION_INTERVALS: dict[str, ProportionInterval] = {
     "wilson": wilson,

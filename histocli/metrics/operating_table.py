@@ -60,12 +60,14 @@ def operating_points(
             "when_chosen": _rates(chosen_on.decided(threshold), positive),
         }
         if prevalence is not None:
-            entry["at_prevalence"] = {
-                "prevalence": prevalence,
-                **predictive_records(decided, prevalence, uncertainty),
-            }
+            entry["at_prevalence"] = at_prevalence(decided, prevalence, uncertainty)
         found.append(entry)
     return found
+
+
+def at_prevalence(tiles: Labelled, prevalence: float, uncertainty: Uncertainty) -> dict[str, Any]:
+    """``predictive_records`` with the prevalence that they are for, as ``metrics.json`` has them."""
+    return {"prevalence": prevalence, **predictive_records(tiles, prevalence, uncertainty)}
 
 
 def predictive_records(

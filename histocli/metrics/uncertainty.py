@@ -1,7 +1,7 @@
 """Intervals of any statistic that can be computed of weighted tiles."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,10 @@ import numpy as np
 from histocli.metrics.bootstrap import (
     ALL_ALIKE,
     CLUSTERED,
+    REFLECTED,
     STRATIFIED,
     clustered_bootstrap,
+    moved_interval,
     stratified_bootstrap,
 )
 from histocli.metrics.definitions import METRICS
@@ -24,10 +26,16 @@ from histocli.metrics.interval_choice import (
     Part,
     trials_of,
 )
-from histocli.metrics.intervals import UNDEFINED, Interval, percentile_interval, tail_of
+from histocli.metrics.intervals import (
+    UNDEFINED,
+    Interval,
+    percentile_interval,
+    reflected_interval,
+    tail_of,
+)
 from histocli.metrics.labelled import Labelled
 from histocli.metrics.records import Record
-from histocli.metrics.resampling import clustered_draws, stratified_weights
+from histocli.metrics.resampling import clustered_draws, leaving_out, stratified_weights
 
 # From weights, R rows of them or none, to values of shape (R, ...) or (...), by name.
 Statistics = Callable[[Weights], Mapping[str, FloatArray]]
@@ -52,7 +60,11 @@ class Uncertainty:
     seed: int = 0
 
     def records(
-        self, statistics: Statistics, strata: IntArray, clusters: IntArray | None
+        self,
+        statistics: Statistics,
+        strata: IntArray,
+        clusters: IntArray | None,
+        grow_by_chance: Collection[str] = (),
     ) -> dict[str, Record]:
         """A record, as in ``metrics.json``, of each scalar statistic.
 
@@ -61,18 +73,30 @@ class Uncertainty:
             strata: True class of each tile, shape ``(N,)``: resampling keeps its counts.
             clusters: Group of each tile, numbered from 0: whole groups are resampled, then. None
                 resamples tiles.
+            grow_by_chance: Names of errors that scatter adds to: their intervals are reflected.
         """
         replicates = self.replicates(statistics, strata, clusters)
-        method = STRATIFIED if clusters is None else CLUSTERED
-        return {
-            name: record_of(
-                float(point),
-                self._interval(replicates.get(name, np.empty(0)), strata, clusters),
-                method,
-                len(strata),
-            )
-            for name, point in statistics(None).items()
-        }
+        left_out = self._left_out(statistics, strata, clusters) if replicates else {}
+        plain = STRATIFIED if clusters is None else CLUSTERED
+        found = {}
+        for name, value in statistics(None).items():
+            method, point = plain, float(value)
+            samples = replicates.get(name, np.empty(0))
+            interval = self._interval(samples, strata, clusters)
+            if name in grow_by_chance:
+                method, interval = REFLECTED[plain], reflected_interval(point, interval)
+            elif name in left_out:
+                method, interval = moved_interval(
+                    plain,
+                    interval,
+                    samples,
+                    point,
+                    left_out[name],
+                    _units(strata, clusters),
+                    self.confidence,
+                )
+            found[name] = record_of(point, interval, method, len(strata))
+        return found
 
     def metrics(self, tiles: Labelled, names: Sequence[str]) -> dict[str, Record]:
         """The headline records of some metrics of ``METRICS``, with the interval that the table gives.
@@ -141,6 +165,15 @@ class Uncertainty:
         tail = tail_of(self.confidence, _units(strata, clusters))
         low, high = np.quantile(replicates, [tail, 1 - tail], axis=0)
         return low, high
+
+    def _left_out(
+        self, statistics: Statistics, strata: IntArray, clusters: IntArray | None
+    ) -> Mapping[str, FloatArray]:
+        """Each statistic without one tile or group, or block of them."""
+        if clusters is None:
+            return statistics(leaving_out(np.arange(len(strata)), strata, self.seed))
+        first_tile = np.unique(clusters, return_index=True)[1]
+        return statistics(leaving_out(clusters, strata[first_tile], self.seed))
 
     def _interval(
         self, values: FloatArray, strata: IntArray, clusters: IntArray | None

@@ -6,9 +6,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from histocli.report.difference_table import OF_MANY_PAIRS, p_text, run_letters
+from histocli.report.difference_table import OF_MANY_PAIRS, run_letters
 from histocli.report.style import BLUE, FAINT, INK, MUTED, VERMILLION, legend_below, written_figure
-from histocli.report.wording import metric_label, percent, shortened
+from histocli.report.wording import metric_label, p_text, percent, shortened
 
 # Inches: a row, what stands above and below the rows, and the whole width.
 ROW, MARGIN, WIDTH = 0.24, 1.7, 6.4

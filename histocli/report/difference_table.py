@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from histocli.report.tables import Table
-from histocli.report.wording import UNDEFINED, interval, metric_label, number, percent
+from histocli.report.wording import interval, metric_label, number, p_text, percent
 
 # Shown of each pair where there are several; the file has all.
 OF_MANY_PAIRS = ("auroc", "accuracy", "brier")
@@ -37,13 +37,6 @@ def run_letters(runs: Sequence[str]) -> dict[str, str]:
         run: chr(ord("A") + position) if position < 26 else str(position + 1)
         for position, run in enumerate(runs)
     }
-
-
-def p_text(p_value: float | None) -> str:
-    """A p-value of three digits; the smallest as a bound."""
-    if p_value is None:
-        return UNDEFINED
-    return "<0.001" if p_value < 0.001 else number(p_value)
 
 
 def _row(
@@ -84,5 +77,17 @@ def _notes(comparison: Mapping[str, Any], letters: Mapping[str, str]) -> list[st
             f"Right in {letters[comparison['runs'][0]]} alone: {table['only_first']:,} tiles; in "
             f"{letters[comparison['runs'][1]]} alone: {table['only_second']:,}."
         )
+        notes.append(_tests_of_tiles(pairs[0]["tests"], has_groups=bool(groups)))
     notes.append("Not shown is not the same as equal: the interval says what is still possible.")
     return notes
+
+
+def _tests_of_tiles(tests: Mapping[str, Any], *, has_groups: bool) -> str:
+    """What the tests say that papers name, whichever decides here."""
+    areas, discordant = tests["delong"], tests["mcnemar"]
+    said = f"DeLong's p for the AUROC {p_text(areas['p_value'])}, "
+    said += f"McNemar's for accuracy {p_text(discordant['p_value'])}"
+    if not has_groups:
+        return f"{said}."
+    grouped = p_text(tests["delong_clustered"]["p_value"])
+    return f"If tiles were independent: {said}. DeLong's p for groups: {grouped}."

@@ -49,7 +49,12 @@ METRIC_MEANINGS = {
 
 
 # As stored in metrics.json, and as one says it.
-INTERVAL_METHODS = {"delong": "DeLong's method", "wilson": "Wilson's method"}
+INTERVAL_METHODS = {
+    "delong": "DeLong's method",
+    "delong (logit)": "DeLong's method on the logit scale",
+    "newcombe": "Newcombe's method",
+    "wilson": "Wilson's method",
+}
 
 
 def interval_method(entry: Mapping[str, Any]) -> str:
@@ -91,6 +96,13 @@ def estimate(entry: Mapping[str, Any] | None) -> str:
         return UNDEFINED
     bounds = interval(entry)
     return f"{number(entry['value'])} ({bounds})" if bounds else number(entry["value"])
+
+
+def p_text(p_value: float | None) -> str:
+    """A p-value of three digits; the smallest as a bound."""
+    if p_value is None:
+        return UNDEFINED
+    return "<0.001" if p_value < 0.001 else number(p_value)
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -87,6 +87,7 @@ def test_the_written_file_follows_the_schema(
     written = json.loads((tmp_path / "metrics.json").read_text())
     jsonschema.validate(written, SCHEMA, cls=jsonschema.Draft202012Validator)
     keys = set(written) & {
+        "at_prevalence",
         "operating_points",
         "calibration",
         "decision_curve",
@@ -100,8 +101,24 @@ def test_the_written_file_follows_the_schema(
     if asked == "nothing":
         assert keys == {"calibration", "decision_curve", "selective", "sanity"}
     else:
-        assert len(keys) == (9 if any(predictions.groups) else 8)
+        assert ("aggregated" in keys) == any(predictions.groups)
+        assert ("at_prevalence" in keys) == (len(predictions.classes) == 2)
+        assert len(keys - {"aggregated", "at_prevalence"}) == 8
         assert "3 groups are in two splits" in written["sanity"]["warnings"]
+
+
+def test_a_prevalence_alone_gives_the_predictive_values_of_the_stored_operating_point(
+    make_predictions: MakePredictions,
+) -> None:
+    predictions = make_predictions(tiles=400)
+    found = whole(predictions, Material(threshold=0.5, prevalence=0.02))
+    assert "operating_points" not in found
+    hits, alarms = (found["metrics"][name]["value"] for name in ("sensitivity", "specificity"))
+    expected = hits * 0.02 / (hits * 0.02 + (1 - alarms) * 0.98)
+    record = found["at_prevalence"]["positive_predictive_value"]
+    assert record["value"] == pytest.approx(expected)
+    assert record["ci_low"] < expected < record["ci_high"]
+    assert record["value"] < found["metrics"]["positive_predictive_value"]["value"]
 
 
 def test_the_validation_split_is_not_compared_with_itself(

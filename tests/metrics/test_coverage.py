@@ -1,8 +1,9 @@
 """Intervals hold the truth as often as they say: a simulation of 1,000 data sets."""
 
 import pytest
-from interval_coverage import area_coverage, grouped_coverage, proportion_coverage
+from interval_coverage import AREAS, area_coverage, grouped_coverage, proportion_coverage
 
+from histocli.metrics.definitions import metrics_of
 from histocli.metrics.intervals import clopper_pearson, wilson
 
 DATA_SETS = 1000
@@ -23,14 +24,19 @@ def test_clopper_pearson(tiles: int, share: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("area", [0.7, 0.8, 0.9])
-def test_delong(area: float) -> None:
-    assert area_coverage("delong", 100, 100, area, DATA_SETS) == RIGHT
+@pytest.mark.parametrize(("positives", "negatives", "area"), AREAS[:4])
+def test_delong(positives: int, negatives: int, area: float) -> None:
+    assert area_coverage("delong (logit)", positives, negatives, area, DATA_SETS) == RIGHT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("positives", "negatives", "area"), AREAS)
+def test_the_interval_that_an_auroc_is_given(positives: int, negatives: int, area: float) -> None:
+    assert area_coverage("as evaluated", positives, negatives, area, DATA_SETS) >= 0.93
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("groups", [50, 100])
 def test_the_clustered_bootstrap(groups: int) -> None:
-    names = ("auroc", "average_precision", "accuracy", "sensitivity", "specificity", "brier")
-    for line in grouped_coverage(groups, DATA_SETS, names):
+    for line in grouped_coverage(groups, DATA_SETS, metrics_of(2)):
         assert line.coverage == RIGHT, line

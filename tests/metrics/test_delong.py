@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from histocli.metrics.definitions.auroc import ranked_auroc
 from histocli.metrics.definitions.delong import delong_influence
@@ -28,13 +29,26 @@ def test_areas_variances_intervals_and_tests_equal_proc(case: dict[str, Any]) ->
         assert area == pytest.approx(case["auc"][index], abs=1e-12)
         assert delong_variance(influence) == pytest.approx(case["variance"][index], rel=1e-9)
         for level in (95, 80):
-            found = delong_interval(area, influence, level / 100)
+            found = delong_interval(area, influence, level / 100, on_logit=False)
             low, _, high = case[f"interval_{level}"][index]
             assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
     assert np.dot(both[0][1], both[1][1]) == pytest.approx(case["covariance"], rel=1e-9)
     test = delong_test(both[0], both[1])
     assert test.z == pytest.approx(case["z"], rel=1e-9)
     assert test.p_value == pytest.approx(case["p_value"], rel=1e-8)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_on_the_logit_scale_it_reaches_as_far_as_the_variance_of_proc_says(
+    case: dict[str, Any],
+) -> None:
+    labels = np.array(case["labels"])
+    for index, key in enumerate(("first", "second")):
+        area, variance = case["auc"][index], case["variance"][index]
+        found = delong_interval(*area_and_influence(labels, np.array(case[key])))
+        reach = norm.ppf(0.975) * np.sqrt(variance) / (area * (1 - area))
+        odds = area / (1 - area) * np.exp([-reach, reach])
+        assert [found.low, found.high] == pytest.approx((odds / (1 + odds)).tolist(), abs=1e-9)
 
 
 def slow_components(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:

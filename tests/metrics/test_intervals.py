@@ -4,9 +4,12 @@ from scipy.stats import binom, binomtest, norm
 from statsmodels.stats.proportion import proportion_confint
 
 from histocli.metrics.intervals import (
+    UNDEFINED,
+    Interval,
     ProportionInterval,
     clopper_pearson,
     percentile_interval,
+    reflected_interval,
     tail_of,
     wilson,
 )
@@ -58,6 +61,24 @@ def test_samples_left_out_are_counted_in_the_reason() -> None:
     assert interval.low >= 1
     assert interval.reason is not None
     assert "1 of 4" in interval.reason
+
+
+@pytest.mark.parametrize(
+    ("point", "high", "expected"),
+    [(0.10, 0.16, (0.04, 0.16)), (0.10, 0.25, (0.0, 0.25)), (0.10, 0.09, (0.10, 0.10))],
+    ids=["as far below as above", "not below zero", "the estimate is held"],
+)
+def test_what_chance_enlarges_reaches_as_far_below_as_the_percentiles_do_above(
+    point: float, high: float, expected: tuple[float, float]
+) -> None:
+    found = reflected_interval(point, Interval(0.12, high))
+    assert (found.low, found.high) == pytest.approx(expected)
+
+
+def test_without_percentiles_nothing_is_reflected() -> None:
+    found = reflected_interval(0.1, Interval(UNDEFINED, UNDEFINED, "one group only"))
+    assert np.isnan([found.low, found.high]).all()
+    assert found.reason == "one group only"
 
 
 @pytest.mark.parametrize("replicates", [[], [np.nan, np.nan], [np.nan, np.nan, 1.0]])

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy.stats import bootstrap
 
 from histocli.metrics.definitions.weights import Weights, mean_under
-from histocli.metrics.intervals import Interval
+from histocli.metrics.intervals import Interval, tail_of
 from histocli.metrics.uncertainty import Statistics, Uncertainty, record_of
 
 
@@ -21,6 +22,30 @@ def test_the_interval_of_a_mean_is_as_wide_as_its_standard_error() -> None:
     assert record["value"] == pytest.approx(values.mean())
     width = 2 * 1.96 * values.std() / 20
     assert record["ci_high"] - record["ci_low"] == pytest.approx(width, rel=0.08)
+
+
+@pytest.mark.parametrize("clusters", [None, np.repeat(np.arange(60), 5)], ids=["tiles", "groups"])
+def test_a_skewed_statistic_has_a_bca_interval_as_scipy_makes_it(
+    clusters: np.ndarray | None,
+) -> None:
+    values = np.random.default_rng(4).exponential(size=60)
+    each = values if clusters is None else values[clusters]
+    strata = np.zeros(len(each), np.int64)
+    record = Uncertainty(samples=4000).records(mean_of(each), strata, clusters)["mean"]
+    expected = bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", rng=1)
+    assert record["method"].endswith("BCa)")
+    # Wider by the factor for few units, which scipy does not know.
+    for bound, name in zip(expected.confidence_interval, ("ci_low", "ci_high"), strict=True):
+        assert record[name] == pytest.approx(bound, abs=0.06)
+    assert record["ci_low"] + record["ci_high"] > 2 * values.mean()
+
+
+def test_an_error_that_chance_enlarges_is_reflected() -> None:
+    values, strata = np.random.default_rng(5).random(60), np.zeros(60, np.int64)
+    uncertainty = Uncertainty(samples=400)
+    record = uncertainty.records(mean_of(values), strata, None, ("mean",))["mean"]
+    assert record["method"] == "bootstrap (stratified, reflected)"
+    assert record["value"] - record["ci_low"] == pytest.approx(record["ci_high"] - record["value"])
 
 
 def test_copies_in_one_group_say_nothing_new() -> None:
@@ -83,10 +108,11 @@ def test_a_band_is_the_interval_of_each_point() -> None:
 
     band = uncertainty.band(curve, "curve", strata, None)
     assert band is not None
+    tail = tail_of(0.95, 60)
     for place in range(3):
-        record = uncertainty.records(mean_of(values[:, place]), strata, None)["mean"]
-        assert band[0][place] == pytest.approx(record["ci_low"])
-        assert band[1][place] == pytest.approx(record["ci_high"])
+        samples = uncertainty.replicates(mean_of(values[:, place]), strata, None)["mean"]
+        assert band[0][place] == pytest.approx(np.quantile(samples, tail))
+        assert band[1][place] == pytest.approx(np.quantile(samples, 1 - tail))
     assert uncertainty.band(curve, "curve", strata, np.zeros(60, np.int64)) is None
 
 

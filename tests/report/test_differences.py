@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from histocli.report.difference_figure import difference_figure
-from histocli.report.difference_table import difference_table, p_text, run_letters
-from histocli.report.wording import UNDEFINED
+from histocli.report.difference_table import difference_table, run_letters
+from histocli.report.wording import UNDEFINED, p_text
 
 
 def comparison(*runs: str, groups: int | None = 12) -> dict[str, Any]:
@@ -35,7 +35,11 @@ def comparison(*runs: str, groups: int | None = 12) -> dict[str, Any]:
                 "f1": record(None, None),
                 "brier": record(-0.03, first),
             },
-            "tests": {"mcnemar": {"only_first": 1200, "only_second": 7}},
+            "tests": {
+                "mcnemar": {"only_first": 1200, "only_second": 7, "p_value": 1e-9},
+                "delong": {"p_value": 0.004},
+                "delong_clustered": {"p_value": 0.031},
+            },
         }
         for position, first in enumerate(runs)
         for second in runs[position + 1 :]
@@ -60,6 +64,9 @@ def test_two_runs_show_every_metric_and_which_is_better() -> None:
     assert table.rows[2][1:4] == [UNDEFINED] * 3
     assert "A: macenko" in table.notes
     assert "Right in A alone: 1,200 tiles; in B alone: 7." in table.notes
+    named = "DeLong's p for the AUROC 0.004, McNemar's for accuracy <0.001."
+    assert f"If tiles were independent: {named} DeLong's p for groups: 0.031." in table.notes
+    assert named in difference_table(comparison("macenko", "plain", groups=None)).notes
 
 
 def test_several_runs_show_the_pairs_under_each_other_and_the_adjustment() -> None:

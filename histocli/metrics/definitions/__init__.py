@@ -113,6 +113,7 @@ METRICS: dict[str, Metric] = {
         expected_calibration_error,
         overall=top_label_calibration_error,
         lower_is_better=True,
+        grows_by_chance=True,
     ),
     "log_loss": ProbabilityMetric(
         "Log loss", NO_TILE, log_loss, lower_is_better=True, is_share=False

@@ -22,7 +22,7 @@ def expected_calibration_error(
     """Mean distance, over bins of equal width, between confidence and observed frequency.
 
     ``ECE = sum over bins of (n_b / n) * |mean confidence_b - observed frequency_b|``. It is biased
-    upwards in small samples, and its bootstrap interval more so.
+    upwards in small samples, and in resampled ones more so: its interval is a reflected one.
 
     Args:
         outcomes: True where what the confidence speaks of is so, shape ``(N,)``.

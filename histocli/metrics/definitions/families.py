@@ -23,6 +23,7 @@ class Metric(ABC):
         undefined: The reason given where the value is NaN.
         lower_is_better: As of an error.
         is_share: Between 0 and 1.
+        grows_by_chance: Scatter adds to it, so that resampled tables have more of it.
         least_classes: With fewer it says nothing new, and is left out.
     """
 
@@ -31,6 +32,7 @@ class Metric(ABC):
     _: KW_ONLY
     lower_is_better: bool = False
     is_share: bool = True
+    grows_by_chance: bool = False
     least_classes: int = 1
 
     @abstractmethod
