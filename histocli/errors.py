@@ -34,7 +34,7 @@ class SkippedInputsError(HistoError):
 
 
 class ExhaustedError(HistoError):
-    """The process may open no more files: no fault of the file that it wanted."""
+    """The machine gives no more files or memory: no fault of the file that was being read."""
 
     @classmethod
     def check(cls, error: BaseException) -> None:
@@ -50,8 +50,26 @@ class ExhaustedError(HistoError):
                 "too many open files: raise the limit (`ulimit -n 4096`), or give fewer --workers, and run "
                 "again to continue"
             ) from error
+        if number == errno.ENOMEM or _is_of_memory(error):
+            raise cls(
+                "out of memory: run again to continue, with a smaller --batch-size, with fewer --workers "
+                "or where there is more"
+            ) from error
         if error.__cause__ is not None:
             cls.check(error.__cause__)
+
+
+def is_of_a_device(error: BaseException) -> bool:
+    """Whether a device had no memory left; torch's error and CuPy's have the same name."""
+    return type(error).__name__ == "OutOfMemoryError"
+
+
+def _is_of_memory(error: BaseException) -> bool:
+    """Python's own error, and those that libraries raise in its place."""
+    if isinstance(error, MemoryError) or is_of_a_device(error):
+        return True
+    words = ("can't allocate memory", "std::bad_alloc", "can't start new thread")
+    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
 
 
 class StoppedError(HistoError):

@@ -65,11 +65,6 @@ def _in_words(error: Exception) -> tuple[str, int]:
         return f"{path}: {error.strerror}; name another path", SettingsError.exit_code
     if is_full(error):
         return f"{DISK_FULL} ({error})", HistoError.exit_code
-    if isinstance(error, MemoryError):
-        return (
-            "out of memory: run again to continue, with a smaller --batch-size, with fewer --workers or "
-            "where there is more"
-        ), HistoError.exit_code
     return f"{UNEXPECTED} {type(error).__name__}: {error}", HistoError.exit_code
 
 

@@ -46,6 +46,7 @@ def decode_image(content: bytes, name: Path | str) -> NDArray[np.uint8]:
 
     Raises:
         UnreadableTileError: Whatever is wrong with the content.
+        ExhaustedError: If it is not the content: there is no memory left.
     """
     try:
         pixels = decode_jpeg(content, _check_size)
@@ -59,6 +60,7 @@ def decode_image(content: bytes, name: Path | str) -> NDArray[np.uint8]:
                 image.load()
                 return _to_rgb(image)
     except Exception as error:
+        ExhaustedError.check(error)
         # OSError, ValueError, SyntaxError, struct.error …: each means the same to the user.
         raise UnreadableTileError(name, _reason(content, error)) from error
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histocli.atomic_files import write_csv
+from histocli.data.isolation import ISOLATION
 from histocli.data.tiles import TileBatch, TileSource, in_chunks
 from histocli.errors import InputError, SkippedInputsError, UnreadableTileError
 
@@ -90,7 +91,7 @@ def read_batches(
     by_size: dict[tuple[int, ...], tuple[list[Pixels], list[int]]] = {}
     for index in indices:
         try:
-            pixels = source.read(index)
+            pixels = ISOLATION.read(source, index)
         except UnreadableTileError as error:
             skipped.append(SkippedTile(source.tiles[index].id, error.reason))
             continue
@@ -158,7 +159,8 @@ def _read_some(source: TileSource, indices: Sequence[int]) -> list[ReadTile]:
     for index in indices:
         try:
             # Turned here, where threads share the work.
-            found.append((index, np.ascontiguousarray(source.read(index).transpose(2, 0, 1))))
+            pixels = ISOLATION.read(source, index)
+            found.append((index, np.ascontiguousarray(pixels.transpose(2, 0, 1))))
         except UnreadableTileError as error:
             found.append((index, error))
     return found

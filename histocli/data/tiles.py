@@ -10,6 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from histocli.data.isolation import ISOLATION
 from histocli.errors import ExhaustedError, UnreadableTileError
 
 Split = Literal["train", "valid", "test"]
@@ -157,7 +158,7 @@ def content_hash(source: TileSource, indices: Sequence[int]) -> str:
         first, _, rest = name.partition("/")
         name = rest if rest and first.lower() in SPLIT_ALIASES else name
         try:
-            digest = hashlib.sha256(source.read_bytes(index)).hexdigest()
+            digest = hashlib.sha256(ISOLATION.read_bytes(source, index)).hexdigest()
         except (OSError, UnreadableTileError) as error:
             ExhaustedError.check(error)
             digest = f"unreadable: {type(error).__name__}"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from histocli.atomic_files import write_json
 from histocli.data.loading import SkippedTile, check_skipped, load_batches
 from histocli.data.tiles import TileBatch, TileSource
+from histocli.device_memory import FittingParts
 from histocli.errors import InputError, SettingsError
 from histocli.explain.audit_figures import FAITHFULNESS, SANITY, write_audit_figures
 from histocli.explain.audit_run import AuditPlan, run_audit
@@ -98,6 +99,7 @@ def explain_tiles(
         (output / name).unlink(missing_ok=True)
     tiles: list[ExplainedTile] = []
     averages = AverageMaps()
+    parts = FittingParts()
     with held_still(model):
         batches = load_batches(source, indices, batch_size, skipped, workers=workers)
         for batch in CLOCK.between(batches, "reading", "model"):
@@ -107,6 +109,7 @@ def explain_tiles(
                 lambda probabilities: explained_classes(probabilities, card),
                 views=views,
                 already_normalized=already_normalized,
+                parts=parts,
             )
             for tile, enlarged in _described(batch, maps, source, card, center_px, box):
                 write_map(output, tile, enlarged)
@@ -129,7 +132,7 @@ def explain_tiles(
             result,
             audit,
             device=device,
-            batch_size=batch_size,
+            batch_size=parts.at_once or batch_size,
             already_normalized=already_normalized,
         )
         write_audit_figures(output, result["audit"], method)

@@ -1,6 +1,6 @@
 """Probabilities and attention maps of a batch of tiles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from histocli.device_memory import FittingParts
 from histocli.errors import HistoError, SettingsError
 from histocli.explain.capture import capture
 from histocli.explain.layers import Layer, find_layer
@@ -36,6 +37,14 @@ class BatchMaps:
     grids: NDArray[np.float64]
     probabilities: NDArray[np.float64]
     explained: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, parts: Sequence["BatchMaps"]) -> "BatchMaps":
+        """The parts of a batch as one."""
+        columns = zip(
+            *((each.grids, each.probabilities, each.explained) for each in parts), strict=True
+        )
+        return parts[0] if len(parts) == 1 else cls(*(np.concatenate(each) for each in columns))
 
 
 @dataclass(frozen=True)
@@ -143,6 +152,7 @@ def attention_maps(
     *,
     views: str = "none",
     already_normalized: bool = False,
+    parts: FittingParts | None = None,
 ) -> BatchMaps:
     """Explain raw tiles; see ``Explainer.explain``.
 
@@ -152,7 +162,14 @@ def attention_maps(
         choose: Which class to explain.
         views: ``none`` or ``d4``.
         already_normalized: True if the tiles come stain-normalised from disk.
+        parts: How many tiles are explained at once, where they are too many for the device.
     """
-    with torch.no_grad():
-        prepared = explainer.model.prepare(tiles, already_normalized=already_normalized)
-    return explainer.explain(prepared, choose, views)
+
+    def some(first: int, last: int) -> BatchMaps:
+        with torch.no_grad():
+            prepared = explainer.model.prepare(
+                tiles[first:last], already_normalized=already_normalized
+            )
+        return explainer.explain(prepared, choose, views)
+
+    return BatchMaps.joined((parts or FittingParts()).each(some, len(tiles)))

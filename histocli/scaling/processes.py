@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from threading import Lock
 from typing import Any
 
+from histocli.data.isolation import ISOLATION, has_crashed
 from histocli.data.shards import Shard
 from histocli.errors import HistoError
 from histocli.scaling.attempt import Begin, Say, ShardTask, attempt
@@ -31,6 +32,7 @@ class _Worker:
     pipe: Connection
     shard: Shard
     number: int
+    apart: bool
     crash: str | None = None
 
 
@@ -45,8 +47,9 @@ def run_in_processes(
 ) -> list[Any]:
     """Do every shard in a process of its own, side by side; the results, in the order of the shards.
 
-    A process that is killed or crashes is replaced by another that continues. Stopping this process
-    stops all of them; what is done is kept.
+    A process that is killed or crashes is replaced by another that continues. If it crashed as a decoder
+    does, the other has each tile read apart, so that the file is found and passed over. Stopping this
+    process stops all of them; what is done is kept.
 
     Args:
         task: The command.
@@ -63,8 +66,8 @@ def run_in_processes(
     results: dict[Shard, Any] = {}
     workers: dict[Connection, _Worker] = {}
 
-    def start(shard: Shard, number: int) -> None:
-        worker = _start(task, shard, number, overwrite=overwrite)
+    def start(shard: Shard, number: int, *, apart: bool = False) -> None:
+        worker = _start(task, shard, number, overwrite=overwrite, apart=apart)
         workers[worker.pipe] = worker
 
     try:
@@ -79,7 +82,8 @@ def run_in_processes(
                     _end(workers.pop(worker.pipe))
                     if worker.shard not in results:
                         _tell_or_raise(worker, attempts, say)
-                        start(worker.shard, worker.number + 1)
+                        apart = worker.apart or has_crashed(worker.process.exitcode)
+                        start(worker.shard, worker.number + 1, apart=apart)
                     continue
                 _hear(worker, kind, content, progress, results, say)
     finally:
@@ -90,14 +94,14 @@ def run_in_processes(
     return [results[shard] for shard in shards]
 
 
-def _start(task: ShardTask, shard: Shard, number: int, *, overwrite: bool) -> _Worker:
+def _start(task: ShardTask, shard: Shard, number: int, *, overwrite: bool, apart: bool) -> _Worker:
     ours, theirs = CONTEXT.Pipe(duplex=False)
-    how = {"first": number == 1, "overwrite": overwrite}
+    how = {"first": number == 1, "overwrite": overwrite, "apart": apart}
     process = CONTEXT.Process(target=_work, args=(theirs, task, shard), kwargs=how)
     process.start()
     # The end of the process shall be the end of the pipe.
     theirs.close()
-    return _Worker(process, ours, shard, number)
+    return _Worker(process, ours, shard, number, apart)
 
 
 def _end(worker: _Worker) -> None:
@@ -140,10 +144,13 @@ def _tell_or_raise(worker: _Worker, attempts: int, say: Say) -> None:
             f"shard {worker.shard}: {attempts} processes died of it, the last of {reason}; what is done is "
             "kept. Run again to continue, with fewer --processes if memory ran out"
         )
-    say(f"warning: shard {worker.shard} died of {reason}; another process continues it")
+    how = ", having each tile read apart" if has_crashed(worker.process.exitcode) else ""
+    say(f"warning: shard {worker.shard} died of {reason}; another process continues it{how}")
 
 
-def _work(pipe: Connection, task: ShardTask, shard: Shard, *, first: bool, overwrite: bool) -> None:
+def _work(
+    pipe: Connection, task: ShardTask, shard: Shard, *, first: bool, overwrite: bool, apart: bool
+) -> None:
     """Body of a process."""
     # Ctrl-C reaches all processes of the terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -159,7 +166,8 @@ def _work(pipe: Connection, task: ShardTask, shard: Shard, *, first: bool, overw
 
     say = partial(tell, SAY)
     try:
-        result = attempt(task, shard, first=first, overwrite=overwrite, begin=begin, say=say)
+        with ISOLATION.switched(apart):
+            result = attempt(task, shard, first=first, overwrite=overwrite, begin=begin, say=say)
         tell(RESULT, result)
     except BrokenPipeError:
         # Nobody listens: the first process has been killed. What is done is kept.

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from histocli.device_memory import FittingParts
 from histocli.errors import SettingsError
 from histocli.stain.arrays import Array, namespace_of, to_numpy
 from histocli.stain.context import EstimateSource
@@ -104,10 +105,12 @@ def check_image(image: str) -> None:
 def in_parts(
     work: Callable[[int, int], tuple[Array, ...]], tiles: Array, pixels_at_once: int
 ) -> list[Any]:
-    """Work on tiles from ``first`` to ``last`` at a time; the joined columns of what it gives."""
+    """Work on tiles from ``first`` to ``last`` at a time; the joined columns of what it gives.
+
+    Fewer at a time where a device has no memory for so many.
+    """
     step = max(1, pixels_at_once // max(1, tiles.shape[2] * tiles.shape[3]))
-    starts = range(0, max(1, len(tiles)), step)
-    parts = [work(start, start + step) for start in starts]
+    parts = FittingParts(step).each(work, len(tiles))
     if len(parts) == 1:
         return list(parts[0])
     xp = namespace_of(parts[0][0])

@@ -1,13 +1,14 @@
 """The one loop body, for training, validating and predicting."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from histocli.device_memory import FittingParts
 from histocli.models.classifier import TileClassifier
 from histocli.stage_clock import CLOCK
 from histocli.training.augmentation import d4_views
@@ -31,6 +32,7 @@ class LoopSettings:
         views: ``d4`` averages the probabilities of eight orientations.
         progress: Called with the number of tiles done.
         check: Called before each view of each batch; may raise to stop.
+        parts: How many tiles are predicted at once, where a batch is too large for the device.
     """
 
     device: torch.device
@@ -40,6 +42,7 @@ class LoopSettings:
     views: str = "none"
     progress: Callable[[int], None] | None = None
     check: Callable[[], None] | None = None
+    parts: FittingParts = field(default_factory=FittingParts)
 
 
 @dataclass(frozen=True)
@@ -98,19 +101,16 @@ def run_epoch(
                 enabled=settings.precision != torch.float32,
             ),
         ):
-            with torch.no_grad():
-                prepared = model.prepare(
-                    batch.pixels, already_normalized=settings.already_normalized
-                )
+            if learning is None:
+                prepared, logits = _predicted(model, batch.pixels, settings, check)
                 shares = targets
-                if learning is not None:
-                    prepared, shares = learning.change(prepared, targets, ids, len(model.classes))
-            classify = model.classify if learning is None else learning.classify
-            logits: list[Tensor] = []
-            for view in d4_views(prepared) if settings.views == "d4" else [prepared]:
-                if logits:
-                    check()
-                logits.append(classify(view).float())
+            else:
+                with torch.no_grad():
+                    raw = model.prepare(
+                        batch.pixels, already_normalized=settings.already_normalized
+                    )
+                    prepared, shares = learning.change(raw, targets, ids, len(model.classes))
+                logits = _logits(learning.classify, prepared, settings.views, check)
             compared = [classification_loss(view, shares, settings.loss) for view in logits]
             loss = torch.stack(compared).mean()
         labelled = targets != NO_LABEL
@@ -134,6 +134,32 @@ def run_epoch(
     loss_sum = float(torch.nan_to_num(torch.stack(losses)).cpu().double().sum())
     mean_loss = loss_sum / known if known else float("nan")
     return EpochResult(indices, np.concatenate(all_probabilities), mean_loss)
+
+
+def _predicted(
+    model: TileClassifier, pixels: Tensor, settings: LoopSettings, check: Callable[[], None]
+) -> tuple[Tensor, list[Tensor]]:
+    """Tiles as the network sees them, and logits of each view; in parts if the device is too small."""
+
+    def some(first: int, last: int) -> list[Tensor]:
+        prepared = model.prepare(pixels[first:last], already_normalized=settings.already_normalized)
+        return [prepared, *_logits(model.classify, prepared, settings.views, check)]
+
+    parts = settings.parts.each(some, len(pixels))
+    whole = parts[0] if len(parts) == 1 else [torch.cat(part) for part in zip(*parts, strict=True)]
+    return whole[0], whole[1:]
+
+
+def _logits(
+    classify: Callable[[Tensor], Tensor], prepared: Tensor, views: str, check: Callable[[], None]
+) -> list[Tensor]:
+    """Of each view; between them there may be something to stop for."""
+    logits: list[Tensor] = []
+    for view in d4_views(prepared) if views == "d4" else [prepared]:
+        if logits:
+            check()
+        logits.append(classify(view).float())
+    return logits
 
 
 def _no_check() -> None:

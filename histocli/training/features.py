@@ -2,13 +2,16 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from histocli.atomic_files import atomic_path
+from histocli.device_memory import FittingParts
 from histocli.models.classifier import TileClassifier
 from histocli.models.linear_head import pooled_features
 from histocli.training.device_batches import DeviceBatch
@@ -37,12 +40,18 @@ def compute_features(
     model.eval()
     indices: list[NDArray[np.int64]] = []
     features: list[NDArray[np.float32]] = []
+    parts = FittingParts()
+
+    def some(pixels: Tensor, first: int, last: int) -> NDArray[np.float32]:
+        prepared = model.prepare(pixels[first:last], already_normalized=already_normalized)
+        standardized = model.standardization(prepared)
+        inputs = standardized.contiguous(memory_format=torch.channels_last)
+        found: NDArray[np.float32] = pooled_features(model.network, inputs).float().cpu().numpy()
+        return found
+
     for batch in batches:
         with torch.inference_mode():
-            prepared = model.prepare(batch.pixels, already_normalized=already_normalized)
-            standardized = model.standardization(prepared)
-            inputs = standardized.contiguous(memory_format=torch.channels_last)
-            features.append(pooled_features(model.network, inputs).float().cpu().numpy())
+            features += parts.each(partial(some, batch.pixels), len(batch.indices))
         indices.append(batch.indices)
         advance(len(batch.indices))
     return np.concatenate(indices), np.concatenate(features)

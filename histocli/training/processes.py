@@ -10,11 +10,20 @@ from typing import Any, TypeVar
 import torch
 from torch import distributed
 
-from histocli.errors import SettingsError
+from histocli.errors import HistoError, SettingsError
 
 Item = TypeVar("Item")
-# A process that died is noticed after this long at the latest; torchrun notices within a second.
+# A process that hangs is given up after this long: the first may have to decode a data set meanwhile. One
+# that died is noticed at once. By itself gloo would wait for half an hour, and again at the next step.
 TIMEOUT = timedelta(minutes=10)
+# What torch, gloo and NCCL say of a process that is no longer there or does not answer.
+LOST = (
+    "gloo",
+    "NCCL",
+    "Connection closed by peer",
+    "Connection reset by peer",
+    "Timed out waiting",
+)
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,9 @@ def joined(device: str) -> Iterator[tuple[Processes, str]]:
 
     Yields:
         The processes, and this one's device.
+
+    Raises:
+        HistoError: If another process died, or did not answer for ``TIMEOUT``.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
@@ -114,5 +126,15 @@ def joined(device: str) -> Iterator[tuple[Processes, str]]:
     distributed.init_process_group(backend, timeout=TIMEOUT)
     try:
         yield Processes(distributed.get_rank(), count), device
+    except RuntimeError as error:
+        if not isinstance(error, distributed.DistError) and not any(
+            words in str(error) for words in LOST
+        ):
+            raise
+        raise HistoError(
+            f"lost another of the {count} processes of this training (it died, or was silent for "
+            f"{TIMEOUT.total_seconds() / 60:.0f} minutes; its own message says why); run again with "
+            "--resume, or let torchrun do so with --max-restarts"
+        ) from error
     finally:
         distributed.destroy_process_group()

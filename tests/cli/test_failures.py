@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 import typer
 
 from histocli.cli.console import Terminal
@@ -38,6 +39,10 @@ def wrapped() -> Exception:
         (OSError(errno.ENOSPC, "No space left on device"), 1, "the disk is full; free some space"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), 1, "the disk is full"),
         (MemoryError(), 1, "out of memory: run again to continue, with a smaller --batch-size"),
+        (torch.OutOfMemoryError("CUDA out of memory"), 1, "error: out of memory: run again"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 1, "error: out of memory"),
+        (RuntimeError("can't start new thread"), 1, "error: out of memory: run again"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), 1, "error: out of memory: run again"),
         (PermissionError(errno.EACCES, "Permission denied", "out"), 2, "out: Permission denied"),
         (InputError("data: no tiles"), 3, "error: data: no tiles\n"),
         (KeyError("x"), 1, "unexpected KeyError: 'x'; --verbose shows where"),

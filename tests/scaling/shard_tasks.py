@@ -8,8 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from histocli.data.layouts import open_source
 from histocli.data.shards import Shard
+from histocli.data.tiles import TileSource
 from histocli.errors import BusyOutputError, InputError
+from histocli.qc.check import Judging, check_whole
+from histocli.qc.result import QCResult
+from histocli.run_record import RunRecord
 from histocli.scaling.attempt import Advance, Begin, Say, ShardTask
 
 
@@ -121,3 +129,51 @@ class BusyOnce:
             mark.touch()
             raise BusyOutputError(f"{shard}: another process is writing it")
         return True
+
+
+@dataclass(frozen=True)
+class Crashing:
+    """A source whose decoder crashes at one tile, as libraries in C do at a file made for it.
+
+    Attributes:
+        source: All other tiles.
+        at: Place of that tile.
+    """
+
+    source: TileSource
+    at: int
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.source, name)
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """Decode one tile, or die."""
+        if index == self.at:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return self.source.read(index)
+
+
+@dataclass(frozen=True)
+class CheckingQuality:
+    """`histo qc` of a folder in which one file crashes its decoder."""
+
+    data: Path
+    output: Path
+    at: int
+
+    def __call__(self, *, shard: Shard, overwrite: bool, begin: Begin, say: Say) -> QCResult:
+        del say
+        source = open_source(self.data)
+        record = RunRecord("qc", {}, {"source": {"path": str(self.data)}})
+        return check_whole(
+            Crashing(source, self.at),
+            self.output,
+            shard,
+            judging=Judging(),
+            record=record,
+            batch_size=4,
+            overwrite=overwrite,
+            progress=begin("checking", len(source.tiles)),
+        )

@@ -10,9 +10,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from shard_tasks import Counting, Dying, crash, silent_begin, wrong_input
+from shard_tasks import CheckingQuality, Counting, Dying, crash, silent_begin, wrong_input
 
+from histocli.data.layouts import open_source
+from histocli.data.loading import read_skipped
 from histocli.data.shards import Shard
+from histocli.data.verdicts import read_verdicts
 from histocli.errors import HistoError, InputError
 from histocli.preparation.job import open_job, run_job
 from histocli.scaling.processes import run_in_processes
@@ -65,6 +68,25 @@ def test_a_surprise_is_tried_again_and_then_named(said: list[str]) -> None:
     assert said == [
         "warning: shard 1/2 died of ValueError: unforeseen; another process continues it"
     ]
+
+
+def test_a_file_that_crashes_its_decoder_is_listed_and_the_others_are_done(
+    tiles: Path, tmp_path: Path, said: list[str]
+) -> None:
+    at = 37
+    name = open_source(tiles).tiles[at].id
+    task = CheckingQuality(tiles, tmp_path / "qc", at)
+    run_in_processes(task, SHARDS, silent_begin, said.append)
+    (line,) = said
+    assert line.startswith(
+        "warning: shard 2/2 died of signal SIGSEGV; another process continues it"
+    )
+    assert line.endswith(", having each tile read apart")
+    skipped = {tile.id: tile.reason for tile in read_skipped(tmp_path / "qc")}
+    # The phantom has one tile that is cut short.
+    assert len(skipped) == 2
+    assert skipped[name] == "its decoder crashed (SIGSEGV)"
+    assert len(read_verdicts(tmp_path / "qc" / "qc.csv")) == 60
 
 
 @pytest.mark.slow

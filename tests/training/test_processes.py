@@ -115,6 +115,49 @@ def test_a_process_that_is_killed_is_replaced_and_training_goes_on_from_its_last
         assert (run / name).read_bytes() == calm, name
 
 
+SILENT = """
+import time
+from datetime import timedelta
+import typer
+from histocli.cli.console import Terminal
+from histocli.cli.failures import with_errors
+from histocli.training import processes
+# Enough to meet in, on a machine that others use too.
+processes.TIMEOUT = timedelta(seconds=20)
+
+def work():
+    with processes.joined("cpu") as (joined, _):
+        joined.gather(0)
+        start = time.monotonic()
+        try:
+            if joined.rank:
+                time.sleep(600)
+            joined.any(False)
+        finally:
+            print(f"waited {time.monotonic() - start:.1f}", flush=True)
+
+try:
+    with_errors(Terminal(), work)
+except typer.Exit as end:
+    raise SystemExit(end.exit_code)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_hangs_ends_the_training_in_words_when_the_time_is_over(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "silent.py"
+    script.write_text(SILENT)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    ended = subprocess.run(
+        [*command, str(script)], capture_output=True, text=True, check=False, timeout=240
+    )
+    assert ended.returncode != 0
+    assert "lost another of the 2 processes of this training" in " ".join(ended.stderr.split())
+    assert 19 < float(ended.stdout.split("waited ")[1].split()[0]) < 60
+
+
 def rank_of(begun: "subprocess.Popen[str]", rank: int) -> int:
     """Process number of a rank."""
     for child in psutil.Process(begun.pid).children(recursive=True):

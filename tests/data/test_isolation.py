@@ -1,0 +1,50 @@
+"""Tiles read apart: the same pixels, the same errors, and no death of this process."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shard_tasks import Crashing
+
+from histocli.data.isolation import ISOLATION, has_crashed
+from histocli.data.layouts import open_source
+from histocli.data.loading import SkippedTile, load_batches
+from histocli.errors import UnreadableTileError
+from tests.data.layouts.examples import class_folders
+
+
+def test_pixels_and_errors_are_those_of_the_source(tmp_path: Path) -> None:
+    example = class_folders(tmp_path)
+    example.main.write_bytes(b"")
+    source = open_source(tmp_path)
+    cut = example.main.relative_to(tmp_path).as_posix()
+    with ISOLATION.switched(True):
+        for index, tile in enumerate(source.tiles):
+            if tile.id == cut:
+                with pytest.raises(UnreadableTileError, match="the file is empty") as raised:
+                    ISOLATION.read(source, index)
+                assert raised.value.path.endswith(cut)
+            else:
+                np.testing.assert_array_equal(
+                    ISOLATION.read(source, index), example.tiles[tile.id].pixels
+                )
+                assert ISOLATION.read_bytes(source, index) == (tmp_path / tile.id).read_bytes()
+
+
+def test_a_crash_costs_one_tile_and_the_reader_is_replaced(tmp_path: Path) -> None:
+    class_folders(tmp_path)
+    source = Crashing(open_source(tmp_path), at=1)
+    skipped: list[SkippedTile] = []
+    count = len(source.tiles)
+    with ISOLATION.switched(True):
+        batches = list(load_batches(source, range(count), 2, skipped, workers=1))
+    assert sum(len(batch.indices) for batch in batches) == count - 1
+    assert skipped == [SkippedTile(source.tiles[1].id, "its decoder crashed (SIGSEGV)")]
+
+
+@pytest.mark.parametrize(
+    ("code", "crashed"),
+    [(None, False), (0, False), (1, False), (-9, False), (-11, True), (-6, True)],
+)
+def test_a_crash_is_no_kill(code: int | None, crashed: bool) -> None:
+    assert has_crashed(code) is crashed
