@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histocli.data.tiles import Tile, TileBatch, TileSource
+from histocli.errors import InputError
 from histocli.explain.scores.center import CenterBox
 from histocli.explain.scores.regions import RegionScore, score_regions, score_stain
 from histocli.explain.scores.stains import stained_pixels
@@ -105,11 +106,21 @@ def _filled(box: CenterBox, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 def _tumor(
     batch: TileBatch, source: TileSource, shape: tuple[int, ...]
 ) -> NDArray[np.bool_] | None:
-    """Masks of tumor, empty for a tile that has none; None if the source has no masks."""
+    """Masks of tumor, empty for a tile that has none; None if the source has no masks.
+
+    Raises:
+        InputError: If a mask has not the size of its tile.
+    """
     if not isinstance(source, Masked):
         return None
     masks = [source.read_mask(index) for index in batch.indices.tolist()]
     if all(mask is None for mask in masks):
         return None
+    wrong = next((mask for mask in masks if mask is not None and mask.shape != shape[1:]), None)
+    if wrong is not None:
+        raise InputError(
+            f"{source.root}: a mask of {wrong.shape[1]}x{wrong.shape[0]} px does not lie on a tile of "
+            f"{shape[2]}x{shape[1]} px; save the masks at the size of the tiles"
+        )
     empty = np.zeros(shape[1:], np.bool_)
     return np.stack([empty if mask is None else mask for mask in masks])

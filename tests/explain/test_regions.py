@@ -10,7 +10,7 @@ import pytest
 from histocli.data.layouts.patchcamelyon import open_patchcamelyon
 from histocli.data.phantom import PHANTOM_SCANNERS, phantom_tile
 from histocli.data.tiles import Tile, TileBatch
-from histocli.errors import SettingsError
+from histocli.errors import InputError, SettingsError
 from histocli.explain.scores.center import CenterBox, ceiling_share
 from histocli.explain.scores.enlarging import enlarge
 from histocli.explain.scores.regions import score_regions, score_stain
@@ -137,6 +137,18 @@ def test_masks_of_patchcamelyon_are_a_region_and_the_ring_is_told_apart(tmp_path
     assert np.isnan(scored[2].regions["tumor"].share)
     assert [score.regions["center"].pointing for score in scored] == [1, 1, 1]
     assert [score.regions["box"].pointing for score in scored] == [0, 0, 0]
+
+
+def test_masks_of_another_size_than_the_tiles_are_refused(tmp_path: Path) -> None:
+    write_pcam(tmp_path)
+    (masks,) = tmp_path.glob("*_mask.h5")
+    with h5py.File(masks, "w") as file:
+        file["mask"] = np.ones((3, 32, 32, 1), np.uint8)
+    source = open_patchcamelyon(tmp_path)
+    assert source is not None
+    batch = TileBatch(np.zeros((3, 3, 96, 96), np.uint8), np.arange(3))
+    with pytest.raises(InputError, match="a mask of 32x32 px does not lie on a tile of 96x96 px"):
+        score_batch(batch, np.ones((3, 96, 96)), (96, 96), source, {})
 
 
 def test_the_ring_of_the_phantom_is_known_from_its_table() -> None:

@@ -36,7 +36,7 @@ class PatchCamelyonSource(RowSource):
     _masks: dict[Path, Hdf5Rows | None] = field(default_factory=dict, repr=False)
 
     def read_mask(self, index: int) -> NDArray[np.bool_] | None:
-        """True where a pixel is tumor, shape ``(H, W)``; None without a file of masks.
+        """True where a pixel is tumor, shape ``(H, W)``; None without masks.
 
         Raises:
             InputError: If the masks do not belong to the images.
@@ -183,7 +183,11 @@ def _beside(part: _Part, kind: str) -> Path | None:
 
 def _masks_of(images: Hdf5Rows) -> Hdf5Rows | None:
     part = _part(images.path)
-    path = None if part.prefix is None else _beside(part, MASK)
+    if part.prefix is None:
+        with open_hdf5(images.path) as file:
+            path = images.path if MASK in file else None
+    else:
+        path = _beside(part, MASK)
     if path is None:
         return None
     masks = Hdf5Rows(path, MASK)

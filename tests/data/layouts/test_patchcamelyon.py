@@ -107,6 +107,23 @@ def test_masks_are_read_where_they_are(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, masks[5, :, :, 0] == 1)
 
 
+def test_masks_inside_the_file_of_the_tiles_are_read(tmp_path: Path) -> None:
+    masks = np.random.default_rng(3).integers(0, 2, (3, 12, 12, 1)).astype(np.uint8)
+    for name in ("with.h5", "without.h5"):
+        with h5py.File(tmp_path / name, "w") as file:
+            file["x"] = draw(3)
+            file["y"] = [0, 1, 1]
+            if name == "with.h5":
+                file["mask"] = masks
+    source, other = open_source(tmp_path / "with.h5"), open_source(tmp_path / "without.h5")
+    assert isinstance(source, PatchCamelyonSource)
+    assert isinstance(other, PatchCamelyonSource)
+    found = source.read_mask(2)
+    assert found is not None
+    np.testing.assert_array_equal(found, masks[2, :, :, 0] == 1)
+    assert other.read_mask(2) is None
+
+
 def test_masks_of_another_length_are_refused(tmp_path: Path) -> None:
     patchcamelyon(tmp_path)
     with h5py.File(tmp_path / f"{PCAM}train_mask.h5", "w") as file:
