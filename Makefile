@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow chaos chaos-full lint clean
+.PHONY: demo test test-slow fuzz chaos chaos-full lint clean
 
 # One stamp per state of pyproject.toml: installing again only when the dependencies may have changed.
 $(VENV)/.installed: pyproject.toml
@@ -23,6 +23,11 @@ test: $(VENV)/.installed
 
 test-slow: $(VENV)/.installed
 	$(PYTEST) -n auto -m slow
+
+# A target for each reader; `make test-slow` tries 60 contents each.
+FUZZ_EXAMPLES ?= 2000
+fuzz: $(VENV)/.installed
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTEST) -m slow tests/chaos/test_fuzz.py
 
 chaos: $(VENV)/.installed
 	$(PYTEST) -m chaos

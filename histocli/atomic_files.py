@@ -77,6 +77,18 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(without_nan(content), indent=2, ensure_ascii=False) + "\n")
 
 
+def parse_json(text: str | bytes) -> Any:
+    """What was written as JSON.
+
+    Raises:
+        ValueError: If it is none, however it is damaged: Python has an error of its own for deep nesting.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table with Unix line ends; floats keep every digit, None is an empty cell."""
     with io.StringIO(newline="") as buffer:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from histocli import __version__
-from histocli.atomic_files import write_json
+from histocli.atomic_files import parse_json, write_json
 from histocli.errors import InputError, SettingsError
 
 RECORD_NAME = "run.json"
@@ -98,7 +98,7 @@ class RunRecord:
         """
         path = folder / RECORD_NAME
         try:
-            content = json.loads(path.read_text())
+            content = parse_json(path.read_text())
             return cls(**content)
         except FileNotFoundError:
             raise InputError(f"{folder}: not made by histo (it has no {RECORD_NAME})") from None

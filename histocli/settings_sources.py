@@ -53,7 +53,7 @@ def load_settings(
         return bound(**typed)
     except ValidationError as error:
         raise SettingsError(_describe(error, origins(config, typed))) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         # Broken TOML, or a value of the environment that should be JSON.
         raise SettingsError(f"{config or 'environment'}: {error}") from None
 

@@ -20,7 +20,7 @@ import PIL
 from numpy.typing import NDArray
 
 from histocli import __version__
-from histocli.atomic_files import is_full
+from histocli.atomic_files import is_full, parse_json
 from histocli.data.loading import SkippedTile
 from histocli.data.tile_arrays import Size, TileArrays, TilePlaces, place_tiles
 from histocli.data.tiles import SPLIT_ALIASES, TileBatch, TileSource, content_hash
@@ -53,7 +53,7 @@ def open_cached(
 ) -> TileArrays[NDArray[np.uint8]] | None:
     """The tiles in one folder of the cache; None if it is not there or not whole."""
     try:
-        index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index: dict[str, Any] = parse_json((folder / INDEX).read_text(encoding="utf-8"))
         counts = {(height, width): count for height, width, count in index["sizes"]}
         array, row = np.load(folder / PLACES, allow_pickle=False)
         reasons = {int(place): str(reason) for place, reason in index["unreadable"].items()}

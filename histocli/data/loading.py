@@ -117,12 +117,19 @@ def write_skipped(folder: Path, skipped: Sequence[SkippedTile]) -> Path | None:
 
 
 def read_skipped(folder: Path) -> list[SkippedTile]:
-    """Read what ``write_skipped`` wrote; nothing where nothing was skipped."""
+    """Read what ``write_skipped`` wrote; nothing where nothing was skipped.
+
+    Raises:
+        InputError: If it is damaged.
+    """
     path = folder / SKIPPED_NAME
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        return [SkippedTile(row["tile"], row["reason"]) for row in csv.DictReader(file)]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [SkippedTile(row["tile"], row["reason"]) for row in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError, csv.Error) as error:
+        raise InputError(f"{path}: damaged ({error!r}); remove it, and run again") from error
 
 
 def check_skipped(skipped: Sequence[SkippedTile], total: int, *, strict: bool) -> None:

@@ -5,7 +5,6 @@ holds them, however it ends. Only the first of these files, ``.lock``, stays.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from histocli.atomic_files import write_json, write_text
+from histocli.atomic_files import parse_json, write_json, write_text
 from histocli.data.journal_entries import JournalEntries
 from histocli.data.shards import Shard
 from histocli.data.tiles import Inspectable, Tile, TileSource, content_hash
@@ -146,7 +145,7 @@ class SharedOutput:
         with self.alone():
             key = _fingerprint(source)
             try:
-                saved = json.loads(path.read_text())
+                saved = parse_json(path.read_text())
             except (OSError, ValueError):
                 saved = {}
             if saved.get("fingerprint") != key:

@@ -61,9 +61,13 @@ def read_verdicts(path: Path) -> dict[str, TileVerdict]:
                 raise InputError(f"{path}: no table of histo qc; name the qc.csv that it wrote")
             found = {}
             for row in reader:
-                reasons = tuple(reason for reason in row["reasons"].split(";") if reason)
-                if row["verdict"] not in ("pass", "fail") or (row["verdict"] == "fail") != bool(
-                    reasons
+                # None: the line ends before it.
+                written = row["reasons"]
+                reasons = tuple(reason for reason in (written or "").split(";") if reason)
+                if (
+                    written is None
+                    or row["verdict"] not in ("pass", "fail")
+                    or (row["verdict"] == "fail") != bool(reasons)
                 ):
                     raise InputError(
                         f"{path}: line {reader.line_num}: the verdict must be pass, or fail with reasons; "

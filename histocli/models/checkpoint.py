@@ -1,6 +1,5 @@
 """Model files: weights as safetensors, everything else as JSON beside them."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from histocli.atomic_files import atomic_path, write_json
+from histocli.atomic_files import atomic_path, parse_json, write_json
 from histocli.errors import InputError, SettingsError
 from histocli.models.classifier import ModelCard, TileClassifier
 from histocli.models.ensemble import EnsembleClassifier
@@ -68,7 +67,7 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: If it is absent or none.
     """
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(path.read_text())
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; was the run trained to its end?") from None
     except (OSError, ValueError) as error:

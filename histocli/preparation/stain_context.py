@@ -1,7 +1,6 @@
 """Stains of whole groups and of the data set, found before a tile is normalised by them."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from histocli import __version__
-from histocli.atomic_files import write_json
+from histocli.atomic_files import parse_json, write_json
 from histocli.data.loading import load_batches
 from histocli.data.shared_output import SharedOutput
 from histocli.data.tiles import Tile, TileSource
@@ -59,7 +58,7 @@ class StainContext:
             return found
 
         try:
-            saved = json.loads(path.read_text())
+            saved = parse_json(path.read_text())
             if saved["key"] != key:
                 return None
             groups = {name: reference(values) for name, values in saved["groups"].items()}

@@ -1,6 +1,5 @@
 """What a finished check says: ``qc.csv``, ``qc.json``, and the object that a command prints."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,21 +9,21 @@ from typing import Any, Self
 
 import numpy as np
 
-from histocli.atomic_files import write_csv
+from histocli.atomic_files import parse_json, write_csv
 from histocli.data.shards import Shard
 from histocli.data.splitting import groups_across_splits
 from histocli.errors import InputError
 from histocli.qc.data_set_warnings import data_set_warnings
 from histocli.qc.judgment import Judgment
 from histocli.qc.measures import QC_MEASURES
-from histocli.qc.verdict import RELATIVE_SHARPNESS
+from histocli.qc.verdict import RELATIVE_MEASURES
 
 TABLE_NAME, SUMMARY_NAME, SHEET_NAME = "qc.csv", "qc.json", "contact_sheet.png"
 SHEETS_FOLDER, SKIPPED_NAME = "contact_sheets", "skipped.csv"
 TABLE_COLUMNS = (
     *("tile", "verdict", "reasons", "kept_instead", "height_px", "width_px"),
     *QC_MEASURES,
-    RELATIVE_SHARPNESS,
+    *RELATIVE_MEASURES,
 )
 
 
@@ -106,9 +105,12 @@ class QCResult:
         """
         path = output / SUMMARY_NAME
         try:
-            return cls(output, json.loads(path.read_text()))
+            content = parse_json(path.read_text())
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: cannot be read ({error}); pass --overwrite") from error
+        if not isinstance(content, dict):
+            raise InputError(f"{path}: cannot be read (no JSON object); pass --overwrite")
+        return cls(output, content)
 
 
 def write_table(output: Path, judgment: Judgment) -> None:
@@ -120,7 +122,8 @@ def _rows(judgment: Judgment) -> Iterator[list[object]]:
     measured, kept = judgment.measured, judgment.duplicates.kept
     for place, (tile, verdict) in enumerate(zip(measured.tiles, judgment.verdicts, strict=True)):
         height, width = measured.sizes_px[place].tolist()
-        values = [*measured.values[place].tolist(), float(judgment.relative_sharpness[place])]
+        relative = [float(found[place]) for found in judgment.relative.values()]
+        values = [*measured.values[place].tolist(), *relative]
         yield [
             tile.id,
             verdict.verdict,

@@ -1,10 +1,10 @@
 """Read a run folder: each part is optional but ``run.json``; a damaged part is an error."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from histocli.atomic_files import parse_json
 from histocli.errors import InputError
 from histocli.predictions import Predictions
 from histocli.report.history import read_history
@@ -93,7 +93,10 @@ def _read_evaluation(folder: Path) -> Evaluation:
         if not isinstance(metrics.get(key), kind):
             raise _damaged(path, f"no usable {key!r}", "histo evaluate")
     entries = [*metrics["metrics"].values()]
-    for named in (metrics.get("per_class") or {}).values():
+    per_class = metrics.get("per_class") or {}
+    if not isinstance(per_class, Mapping):
+        raise _damaged(path, "no usable 'per_class'", "histo evaluate")
+    for named in per_class.values():
         entries += named.values() if isinstance(named, Mapping) else [None]
     if not all(isinstance(entry, Mapping) for entry in entries):
         raise _damaged(path, "a metric is not an object", "histo evaluate")
@@ -148,7 +151,7 @@ def _read_model(path: Path) -> ModelCard:
 
 def _read_json(path: Path, command: str) -> Mapping[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _damaged(path, str(error), command) from error
     if not isinstance(content, dict):

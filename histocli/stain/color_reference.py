@@ -1,12 +1,11 @@
 """The colors that Reinhard's method brings tiles to: published, or fitted on an image; saved as JSON."""
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from histocli.atomic_files import write_json
+from histocli.atomic_files import parse_json, write_json
 from histocli.errors import InputError
 
 Triple = tuple[float, float, float]
@@ -38,7 +37,7 @@ class ColorReference:
             InputError: If the file is no color reference.
         """
         try:
-            content = json.loads(path.read_text())
+            content = parse_json(path.read_text())
             means = _triple(content["means"], -math.inf)
             deviations = _triple(content["standard_deviations"], 0)
             name = str(content.get("name", path.stem))

@@ -1,6 +1,5 @@
 """The stain that tiles are normalised to: published, or fitted on an image; saved as JSON."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -8,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from histocli.atomic_files import write_json
+from histocli.atomic_files import parse_json, write_json
 from histocli.errors import InputError
 
 # Of an angle of 2 degrees: closer stains are one.
@@ -64,7 +63,7 @@ class StainReference:
             InputError: If the file is no reference.
         """
         try:
-            content = json.loads(path.read_text())
+            content = parse_json(path.read_text())
             name = str(content.get("name", path.stem))
             return cls.of(content["stain_matrix"], content["maximum_concentrations"], name)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,14 +1,13 @@
 """One table of predictions, made in parts by several processes; the last to finish writes it."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from histocli.atomic_files import write_json
+from histocli.atomic_files import parse_json, write_json
 from histocli.data.loading import SkippedTile, check_skipped, read_skipped, write_skipped
 from histocli.data.shards import Shard
 from histocli.data.shared_output import SharedOutput
@@ -150,7 +149,7 @@ def _record(output: Path, identity: str) -> dict[str, Any]:
 def _finished(output: Path, identity: str) -> PredictedPart | None:
     """The table, if parts of the same work wrote it and nobody changed it since."""
     try:
-        recorded = json.loads(_record_of(output).read_text())
+        recorded = parse_json(_record_of(output).read_text())
         if recorded != _record(output, identity):
             return None
     except (FileNotFoundError, ValueError):

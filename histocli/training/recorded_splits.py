@@ -35,12 +35,12 @@ def recorded_tiles(run: Path) -> list[RecordedTile]:
     """
     path = run / SPLITS_NAME
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             return [
                 RecordedTile(row["label"], row["group"], row["split"])
                 for row in csv.DictReader(file)
             ]
-    except (OSError, KeyError, csv.Error) as error:
+    except (OSError, KeyError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: cannot read the splits ({error})") from error
 
 

@@ -171,9 +171,9 @@ def check_raw(path: Path, run: Path, *, trained_on_normalized: bool) -> None:
 def _stated_splits(run: Path) -> dict[str, Split]:
     path = run / SPLITS_NAME
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             return {row["tile"]: SPLIT_ALIASES[row["split"]] for row in csv.DictReader(file)}
-    except (OSError, KeyError, csv.Error) as error:
+    except (OSError, KeyError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: cannot read the splits ({error})") from error
 
 

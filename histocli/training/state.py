@@ -8,7 +8,7 @@ from typing import Any
 from safetensors import safe_open
 from torch import Tensor
 
-from histocli.atomic_files import write_csv, write_json
+from histocli.atomic_files import parse_json, write_csv, write_json
 from histocli.data.loading import SkippedTile
 from histocli.errors import InputError
 from histocli.models.checkpoint import load_tensors, save_tensors
@@ -116,11 +116,11 @@ def load_state(run: Path) -> tuple[Progress, dict[str, Tensor]] | None:
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
     try:
-        content = json.loads(metadata["progress"])
+        content = parse_json(metadata["progress"])
         epoch = EpochTotals(**content.pop("epoch"))
         skipped = [SkippedTile(**tile) for tile in content.pop("skipped", [])]
         return Progress(**content, epoch=epoch, skipped=skipped), tensors
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: damaged ({error!r}); train again with --overwrite") from error
 
 

@@ -22,7 +22,7 @@ class Specimen:
     Attributes:
         path: What a command is given.
         main: The file to be damaged.
-        reads: ``tiles``, ``model``, ``record``, ``settings``, ``predictions`` or ``weights``.
+        reads: ``tiles``, or a key of ``READERS`` in victim.py.
         is_image: True if the file is one image.
     """
 
@@ -32,13 +32,16 @@ class Specimen:
     is_image: bool = False
 
 
+MakeSpecimen = Callable[[Path], Specimen]
+
+
 def _picture(seed: int) -> Image.Image:
     """Smooth, like tissue: noise would hide what a decoder loses."""
     noise = np.random.default_rng(seed).integers(0, 256, (48, 48, 3), dtype=np.uint8)
     return Image.fromarray(noise).filter(ImageFilter.GaussianBlur(3))
 
 
-def _image(kind: str, suffix: str) -> Callable[[Path], Specimen]:
+def _image(kind: str, suffix: str) -> MakeSpecimen:
     def write(folder: Path) -> Specimen:
         for label in ("normal", "tumor"):
             for number in range(2):
@@ -50,7 +53,7 @@ def _image(kind: str, suffix: str) -> Callable[[Path], Specimen]:
     return write
 
 
-def _layout(write_example: Callable[[Path], Example]) -> Callable[[Path], Specimen]:
+def _layout(write_example: Callable[[Path], Example]) -> MakeSpecimen:
     def write(folder: Path) -> Specimen:
         folder.mkdir(parents=True, exist_ok=True)
         example = write_example(folder)
@@ -70,7 +73,7 @@ def _table(folder: Path) -> Specimen:
 
 
 @cache
-def _trained() -> Path:
+def trained_run() -> Path:
     """A run with a model of random weights, made once."""
     import torch
 
@@ -91,9 +94,9 @@ def _trained() -> Path:
     return run
 
 
-def _run(name: str, reads: str) -> Callable[[Path], Specimen]:
+def _run(name: str, reads: str) -> MakeSpecimen:
     def write(folder: Path) -> Specimen:
-        shutil.copytree(_trained(), folder / "run")
+        shutil.copytree(trained_run(), folder / "run")
         return Specimen(folder / "run", folder / "run" / name, reads)
 
     return write
@@ -137,7 +140,7 @@ def _weights(folder: Path) -> Specimen:
     return Specimen(path, path, "weights")
 
 
-SPECIMENS: Mapping[str, Callable[[Path], Specimen]] = {
+SPECIMENS: Mapping[str, MakeSpecimen] = {
     "jpeg": _image("JPEG", "jpg"),
     "png": _image("PNG", "png"),
     "tiff": _image("TIFF", "tif"),

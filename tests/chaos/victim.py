@@ -7,6 +7,7 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,38 +32,116 @@ def read_tiles(path: Path) -> dict[str, Any]:
     return {"pixels": pixels, "unreadable": unreadable}
 
 
-def read_other(path: Path, kind: str) -> dict[str, Any]:
-    """Read what is no source of tiles."""
-    if kind == "model":
-        from histocli.models.checkpoint import load_model
+def read_model(path: Path) -> None:
+    from histocli.models.checkpoint import load_model
 
-        load_model(path)
-    elif kind == "record":
-        from histocli.run_record import RunRecord
+    load_model(path)
 
-        RunRecord.read(path)
-    elif kind == "settings":
-        from histocli.settings_sources import find_config, load_settings
 
-        load_settings(find_config(path), {})
-    elif kind == "predictions":
-        from histocli.predictions import Predictions
+def read_record(path: Path) -> None:
+    from histocli.run_record import RunRecord
 
-        Predictions.read(path)
-    else:
-        from timm.models import create_model
+    RunRecord.read(path)
 
-        from histocli.models.architectures import find_architecture
-        from histocli.models.weights import load_weights
 
-        load_weights(
-            create_model("test_efficientnet"),
-            find_architecture("test_efficientnet"),
-            str(path),
-            offline=True,
-            say=lambda _: None,
-        )
-    return {}
+def read_settings(path: Path) -> None:
+    from histocli.settings_sources import find_config, load_settings
+
+    load_settings(find_config(path), {})
+
+
+def read_predictions(path: Path) -> None:
+    from histocli.predictions import Predictions
+
+    Predictions.read(path)
+
+
+def read_weights(path: Path) -> None:
+    from timm.models import create_model
+
+    from histocli.models.architectures import find_architecture
+    from histocli.models.weights import load_weights
+
+    load_weights(
+        create_model("test_efficientnet"),
+        find_architecture("test_efficientnet"),
+        str(path),
+        offline=True,
+        say=lambda _: None,
+    )
+
+
+def read_run(path: Path) -> None:
+    from histocli.report.collect import collect_run
+
+    collect_run(path)
+
+
+def read_checksums(path: Path) -> None:
+    from histocli.data.index import read_index
+
+    read_index(path)
+
+
+def read_quality(path: Path) -> None:
+    from histocli.data.verdicts import read_verdicts
+
+    read_verdicts(path)
+
+
+def read_quality_summary(path: Path) -> None:
+    from histocli.qc.result import QCResult
+
+    QCResult.read(path)
+
+
+def read_reference(path: Path) -> None:
+    from histocli.stain.reference import StainReference
+
+    StainReference.load(path)
+
+
+def read_color_reference(path: Path) -> None:
+    from histocli.stain.color_reference import ColorReference
+
+    ColorReference.load(path)
+
+
+def read_state(path: Path) -> None:
+    from histocli.training.state import load_state
+
+    load_state(path)
+
+
+def read_splits(path: Path) -> None:
+    from histocli.training.recorded_splits import recorded_tiles
+
+    recorded_tiles(path)
+
+
+def read_skipped_tiles(path: Path) -> None:
+    from histocli.data.loading import read_skipped
+
+    read_skipped(path)
+
+
+# What is no source of tiles.
+READERS: Mapping[str, Callable[[Path], None]] = {
+    "model": read_model,
+    "record": read_record,
+    "settings": read_settings,
+    "predictions": read_predictions,
+    "weights": read_weights,
+    "run": read_run,
+    "checksums": read_checksums,
+    "quality": read_quality,
+    "quality summary": read_quality_summary,
+    "reference": read_reference,
+    "color reference": read_color_reference,
+    "state": read_state,
+    "splits": read_splits,
+    "skipped": read_skipped_tiles,
+}
 
 
 def judge(line: str) -> dict[str, Any]:
@@ -74,7 +153,8 @@ def judge(line: str) -> dict[str, Any]:
         if specimen["reads"] == "tiles":
             result = {"outcome": "read", **read_tiles(path)}
         else:
-            result = {"outcome": "read", **read_other(path, specimen["reads"])}
+            READERS[specimen["reads"]](path)
+            result = {"outcome": "read"}
     except HistoError as error:
         result = {"outcome": "refused", "message": str(error), "exit_code": error.exit_code}
     except MemoryError as error:

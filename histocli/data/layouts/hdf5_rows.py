@@ -1,6 +1,5 @@
 """Tiles in a data set of an HDF5 file, read by whole chunks."""
 
-import json
 import os
 import threading
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from histocli.atomic_files import parse_json
 from histocli.data.layouts.rows import BlockCache, check_pixel_array, to_rgb
 from histocli.errors import InputError
 
@@ -181,7 +181,7 @@ def read_classes(path: Path, key: str) -> dict[str, str]:
     if written is None:
         return {}
     try:
-        return {str(number): str(name) for number, name in enumerate(json.loads(written))}
+        return {str(number): str(name) for number, name in enumerate(parse_json(written))}
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: the attribute {CLASSES} of {key} is damaged: {error}") from error
 

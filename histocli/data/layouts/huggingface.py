@@ -5,12 +5,12 @@ Source:
     schema's metadata, and the split in the file's name (``train-00000-of-00013.parquet``).
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from histocli.atomic_files import parse_json
 from histocli.data.layouts.image_files import MEMBER_MARK
 from histocli.data.layouts.label_table import ALIASES
 from histocli.data.layouts.parquet_rows import ParquetRows, damage_named, open_parquet
@@ -138,7 +138,7 @@ def _label_reader(schema: Any, column: str | None, path: Path) -> Callable[[Any]
 
 def _class_names(schema: Any, column: str | None) -> Sequence[str]:
     try:
-        content = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        content = parse_json((schema.metadata or {}).get(b"huggingface", b"{}"))
         feature: Mapping[str, Any] = content["info"]["features"][column]
         return [str(name) for name in feature["names"]]
     except (KeyError, TypeError, ValueError):

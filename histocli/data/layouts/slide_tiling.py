@@ -147,7 +147,7 @@ def read_tiling(path: Path) -> SlideTiling:
     """
     try:
         values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: cannot be read: {error}") from error
     known = [field.name for field in dataclasses.fields(SlideTiling)]
     unknown = sorted(set(values) - set(known))

@@ -1,11 +1,11 @@
 """Any model that somebody published for timm on the Hugging Face hub: ``hf-hub:OWNER/NAME``."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from histocli.atomic_files import parse_json
 from histocli.errors import InputError, SettingsError
 from histocli.models.architectures.architecture import Architecture, PublishedWeights
 from histocli.models.architectures.timm_model import as_triple
@@ -35,7 +35,7 @@ def hub_architecture(name: str) -> Architecture:
             f"`hf download {repository} {CONFIG}`"
         )
     try:
-        content = json.loads(Path(path).read_text())
+        content = parse_json(Path(path).read_text())
         return _described(name, repository, content)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
