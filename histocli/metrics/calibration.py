@@ -9,6 +9,7 @@ from scipy.special import log_softmax, softmax
 from histocli.errors import InputError
 from histocli.metrics.definitions.arrays import BoolArray, FloatArray, IntArray, ratio
 from histocli.metrics.definitions.expected_calibration_error import CALIBRATION_BINS, bin_of
+from histocli.metrics.grouped_shares import grouped_share_bounds
 from histocli.metrics.intervals import wilson
 
 # Outside, the validation split says nothing, and the fit would run away.
@@ -85,8 +86,8 @@ class ReliabilityBins:
         mean_confidence: Of the tiles in the bin.
         observed_frequency: Share of the tiles in the bin whose outcome is True.
         count: Tiles in the bin.
-        ci_low: Lower Wilson bound of the observed frequency.
-        ci_high: Upper Wilson bound of the observed frequency.
+        ci_low: Lower bound of the observed frequency.
+        ci_high: Upper bound of the observed frequency.
     """
 
     centre: FloatArray
@@ -102,6 +103,7 @@ def reliability_bins(
     confidence: FloatArray,
     bins: int = CALIBRATION_BINS,
     interval_confidence: float = 0.95,
+    clusters: IntArray | None = None,
 ) -> ReliabilityBins:
     """Sort tiles into the bins that the expected calibration error uses.
 
@@ -109,12 +111,16 @@ def reliability_bins(
         outcomes: True where what the confidence speaks of is so, shape ``(N,)``.
         confidence: Probability given to it, shape ``(N,)``.
         bins: Number of bins.
-        interval_confidence: Of the Wilson intervals.
+        interval_confidence: Of the intervals.
+        clusters: Group of each tile, numbered from 0: whole groups are resampled, then. Wilson's
+            intervals when None.
     """
     chosen = bin_of(confidence, bins)
     count = np.bincount(chosen, minlength=bins)
     hits = np.bincount(chosen, outcomes.astype(np.float64), bins)
     low, high = wilson(hits, count, interval_confidence)
+    if clusters is not None:
+        low, high = grouped_share_bounds(chosen, outcomes, bins, clusters, interval_confidence)
     return ReliabilityBins(
         centre=(np.arange(bins) + 0.5) / bins,
         mean_confidence=ratio(np.bincount(chosen, confidence, bins), count),

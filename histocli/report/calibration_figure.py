@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from histocli.metrics.calibration import ReliabilityBins, reliability_bins
 from histocli.metrics.definitions.arrays import BoolArray, FloatArray
+from histocli.metrics.labelled import Labelled
 from histocli.predictions import Predictions
 from histocli.report.style import (
     BLUE,
@@ -24,7 +25,7 @@ from histocli.report.style import (
     unit_square,
     written_figure,
 )
-from histocli.report.wording import metric_label, number, shortened
+from histocli.report.wording import metric_label, number, percent, shortened
 
 ERROR = "expected_calibration_error"
 
@@ -53,7 +54,9 @@ def calibration_figure(predictions: Predictions, metrics: Mapping[str, Any], out
         ``output``.
     """
     positive = metrics.get("positive_class")
-    series = _series(predictions, metrics, positive)
+    tiles = Labelled.of(predictions, positive or predictions.classes[0])
+    confidence = metrics.get("confidence", 0.95)
+    series = _series(tiles, metrics, confidence)
     what = (
         "Confidence in the predicted class"
         if positive is None
@@ -72,39 +75,35 @@ def calibration_figure(predictions: Predictions, metrics: Mapping[str, Any], out
         below.set(xlim=(-0.01, 1.01), ylabel="Tiles", xlabel=what)
         below.yaxis.set_major_locator(MaxNLocator(2, integer=True))
         below.yaxis.set_major_formatter("{x:,.0f}")
-        title = f"{bins} bins of equal width; bars: 95 % Wilson intervals"
+        whose = "Wilson intervals" if tiles.clusters is None else "intervals over groups"
+        title = f"{bins} bins of equal width; bars: {percent(confidence, 0)} {whose}"
         legend_below(figure, above, title)
     return output
 
 
-def _series(
-    predictions: Predictions, metrics: Mapping[str, Any], positive: str | None
-) -> list[_Series]:
+def _series(tiles: Labelled, metrics: Mapping[str, Any], confidence: float) -> list[_Series]:
     raw, calibrated = metrics["metrics"], metrics.get("calibrated") or {}
     found = [
         _Series(
             f"as the model gives it{_error(raw)}",
             BLUE,
             "o",
-            _bins(predictions, predictions.probabilities, positive),
+            _bins(tiles, tiles.probabilities, confidence),
         )
     ]
-    if predictions.calibrated is not None:
-        bins = _bins(predictions, predictions.calibrated, positive)
+    if tiles.calibrated is not None:
+        bins = _bins(tiles, tiles.calibrated, confidence)
         found.append(_Series(f"calibrated{_error(calibrated)}", VERMILLION, "s", bins))
     return found
 
 
-def _bins(predictions: Predictions, table: FloatArray, positive: str | None) -> ReliabilityBins:
-    labels = predictions.label_indices
-    known = labels >= 0
+def _bins(tiles: Labelled, table: FloatArray, confidence: float) -> ReliabilityBins:
     outcomes: BoolArray
-    if positive is None:
-        outcomes, confidence = labels == table.argmax(axis=1), table.max(axis=1)
+    if tiles.positive_index is None:
+        outcomes, said = tiles.labels == table.argmax(axis=1), table.max(axis=1)
     else:
-        index = list(predictions.classes).index(positive)
-        outcomes, confidence = labels == index, table[:, index]
-    return reliability_bins(outcomes[known], confidence[known])
+        outcomes, said = tiles.is_class(tiles.positive_index), table[:, tiles.positive_index]
+    return reliability_bins(outcomes, said, interval_confidence=confidence, clusters=tiles.clusters)
 
 
 def _error(metrics: Mapping[str, Any]) -> str:

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 
 from histocli.report.style import FAINT, INK, SIDE, split_title, written_figure
-from histocli.report.wording import shortened
+from histocli.report.wording import number, percent, shortened
 
+# Up to so many classes a cell has room for an interval, too.
+CLASSES_WITH_INTERVALS = 3
 # Up to so many classes a cell has room for both count and share.
 CLASSES_WITH_SHARES = 8
 # Up to so many classes the names below the columns fit side by side.
 CLASSES_ABREAST = 3
 NAME_LENGTH = 14
 # From this share on the blue is dark enough for white text.
-DARK_SHARE = 0.55
+DARK_SHARE = 0.7
 
 
 def confusion_figure(metrics: Mapping[str, Any], output: Path) -> Path:
@@ -56,7 +58,17 @@ def confusion_figure(metrics: Mapping[str, Any], output: Path) -> Path:
         for row, column in np.ndindex(*matrix.shape):
             text = f"{matrix[row, column]:,}"
             if len(names) <= CLASSES_WITH_SHARES and totals[row]:
-                text += f"\n{shares[row, column]:.1%}"
+                text += f"\n{percent(shares[row, column])}"
+            if len(names) <= CLASSES_WITH_INTERVALS:
+                text += _interval(metrics, row, column)
             color = "white" if shares[row, column] > DARK_SHARE else INK
             axes.text(column, row, text, ha="center", va="center", color=color, fontsize=8)
     return output
+
+
+def _interval(metrics: Mapping[str, Any], row: int, column: int) -> str:
+    shares = metrics.get("confusion_shares") or {}
+    low, high = (shares.get(bound, {}) for bound in ("ci_low", "ci_high"))
+    if not low or low[row][column] is None:
+        return ""
+    return f"\n({number(100 * low[row][column], 1)} to {percent(high[row][column])})"

@@ -21,6 +21,8 @@ from histocli.report.style import (
 )
 from histocli.report.wording import estimate, metric_label, number, shortened
 
+# Inches, without which the square would push the title over the edge.
+TITLE_LINE = 0.4
 REFERENCE_LINE: dict[str, Any] = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (1, 2))}
 
 
@@ -91,7 +93,7 @@ def shown_classes(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _height(shown: Sequence[str]) -> float:
-    return SIDE + LEGEND_LINE * (len(shown) + (2 if len(shown) == 1 else 3))
+    return SIDE + TITLE_LINE + LEGEND_LINE * (len(shown) + (2 if len(shown) == 1 else 3))
 
 
 def _draw_curves(

@@ -118,6 +118,17 @@ def test_bins_count_average_and_bound_their_tiles() -> None:
     assert (bins.ci_low[1], bins.ci_high[1]) == pytest.approx((expected.low, expected.high))
 
 
+def test_bins_of_tiles_in_groups_have_wider_bounds() -> None:
+    generator = np.random.default_rng(6)
+    confidence = np.repeat(generator.random(40), 10)
+    outcomes, clusters = generator.random(40).repeat(10) < confidence, np.repeat(np.arange(40), 10)
+    alone, grouped = (
+        reliability_bins(outcomes, confidence, 3, 0.95, each) for each in (None, clusters)
+    )
+    assert (grouped.ci_high - grouped.ci_low > 2 * (alone.ci_high - alone.ci_low)).all()
+    assert (grouped.observed_frequency == alone.observed_frequency).all()
+
+
 def test_empty_bins_are_nan_and_keep_their_place() -> None:
     bins = reliability_bins(np.array([True]), np.array([0.99]))
     assert bins.count.tolist() == [0] * 14 + [1]

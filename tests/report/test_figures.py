@@ -47,6 +47,16 @@ def test_figures_are_the_same_bytes_each_time(tmp_path: Path, classes: list[str]
             assert set(image.info) <= {"dpi"}
 
 
+@pytest.mark.parametrize("classes", [["normal", "tumor"], ["a", "b", "c"], list("abcdefghi")])
+def test_no_figure_is_cut_off_at_its_edge(tmp_path: Path, classes: list[str]) -> None:
+    predictions = made_predictions(classes)
+    for path in evaluation_figures(predictions, measured(predictions), tmp_path):
+        with Image.open(path) as image:
+            ink = np.asarray(image.convert("L")) < 200
+        edges = [ink[0], ink[-1], ink[:, 0], ink[:, -1]]
+        assert not any(edge.any() for edge in edges), path.name
+
+
 def test_figures_leave_no_other_files(tmp_path: Path) -> None:
     predictions = made_predictions(["normal", "tumor"])
     evaluation_figures(predictions, measured(predictions), tmp_path)
