@@ -143,7 +143,7 @@ def _notes(
 
 
 def result_table(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and one row per class, in words for the terminal."""
+    """Header and one row per class, in words for the terminal; last, tiles with tumor in the ring only."""
     header = ["class", "tiles", "center share", "chance", "ceiling", "enrichment"]
     levels = [f"{result[name]:.1%}" for name in ("chance_share", "ceiling_share")]
     rows = []
@@ -159,6 +159,13 @@ def result_table(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
                 _in_words(enrichment, ".2f"),
             ]
         )
+    for name, found in result["regions"].get("center", {}).items():
+        if name.endswith(RING_ONLY):
+            share, enrichment = (
+                _in_words(found["share"], ".1%"),
+                _in_words(found["enrichment"], ".2f"),
+            )
+            rows.append([name, str(found["n"]), share, *levels, enrichment])
     return header, rows
 
 
