@@ -32,7 +32,7 @@ from histocli.qc.measures import measure_tiles
 from histocli.qc.near_duplicates import near_pairs
 from histocli.qc.perceptual_hash import perceptual_hashes
 from histocli.qc.thresholds import Thresholds
-from histocli.qc.verdict import RELATIVE_SHARPNESS, judge
+from histocli.qc.verdict import RELATIVE_MEASURES, judge
 from histocli.run_record import RunRecord
 
 HERE = Path(__file__).resolve().parent
@@ -117,22 +117,25 @@ def sound_pixels(source: TileSource, rows: Rows) -> NDArray[np.uint8]:
     return np.stack([source.read(good[position]) for position in chosen])
 
 
-def reasons_of(pixels: NDArray[np.uint8], sharp: float) -> list[set[str]]:
-    """What is said of some tiles beside a data set whose upper quartile of sharpness is ``sharp``."""
+def reasons_of(pixels: NDArray[np.uint8], quartiles: Mapping[str, float]) -> list[set[str]]:
+    """What is said of some tiles beside a data set with these upper quartiles of its measures."""
     columns = measure_tiles(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
-    columns[RELATIVE_SHARPNESS] = [value / sharp for value in columns["sharpness"]]
+    for relative, name in RELATIVE_MEASURES.items():
+        columns[relative] = [value / quartiles[name] for value in columns[name]]
     found = zip(*columns.values(), strict=True)
     return [set(judge(dict(zip(columns, row, strict=True)), Thresholds()).reasons) for row in found]
 
 
 def damaged(pixels: NDArray[np.uint8], rows: Rows) -> list[dict[str, Any]]:
     """Recall of each planted damage."""
-    row = next(row for row in rows.values() if row[RELATIVE_SHARPNESS])
-    sharp = float(row["sharpness"]) / float(row[RELATIVE_SHARPNESS])
+    row = next(row for row in rows.values() if all(row[name] for name in RELATIVE_MEASURES))
+    quartiles = {of: float(row[of]) / float(row[name]) for name, of in RELATIVE_MEASURES.items()}
     results = []
     for planted in PLANTED:
         generator = np.random.default_rng(SEED)
-        found = reasons_of(np.stack([planted.damage(tile, generator) for tile in pixels]), sharp)
+        found = reasons_of(
+            np.stack([planted.damage(tile, generator) for tile in pixels]), quartiles
+        )
         results.append(
             {
                 "reason": planted.reason,

@@ -180,6 +180,13 @@ class QcSettings(WritingSection):
         description="blur if less sharp, over the upper quartile of SOURCE.",
         json_schema_extra=JUDGING,
     )
+    minimum_relative_fine_detail: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="blur if not sharp and with less fine detail, over that quartile.",
+        json_schema_extra=JUDGING,
+    )
     minimum_brightness: float = Field(
         0.14, ge=0, le=1, description="dark if less bright.", json_schema_extra=JUDGING
     )
@@ -214,19 +221,31 @@ class QcSettings(WritingSection):
         description="over_stained if the tissue is denser.",
         json_schema_extra=JUDGING,
     )
+    maximum_nuclear_density: float = Field(
+        2.2,
+        gt=0,
+        description="over_stained if the darkest 5 % is denser in red.",
+        json_schema_extra=JUDGING,
+    )
     minimum_strong_density: float = Field(
         0.5,
         ge=0,
         description="under_stained if its darkest 5 % is less dense.",
         json_schema_extra=JUDGING,
     )
+    minimum_peak_nuclear_density: float = Field(
+        0.5,
+        ge=0,
+        description="under_stained if its darkest 1 % is less dense in red, and eosin is weak.",
+        json_schema_extra=JUDGING,
+    )
     maximum_blockiness: float = Field(
         0.16, ge=0, description="compression if JPEG blocks show more.", json_schema_extra=JUDGING
     )
     near_duplicate_distance: int = Field(
-        7,
+        16,
         ge=0,
-        le=7,
+        le=16,
         description="near_duplicate if so many bits of 64 differ, or fewer.",
         json_schema_extra=JUDGING,
     )

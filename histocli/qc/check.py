@@ -13,6 +13,7 @@ from histocli.data.writing import Journal, full_disk_named
 from histocli.errors import HistoError
 from histocli.qc.judgment import judge_tiles
 from histocli.qc.measured import MeasuredTiles, journal_entries
+from histocli.qc.near_duplicates import LARGEST_DISTANCE
 from histocli.qc.output import JOURNALS, earlier_record, finished_result, skipped_of
 from histocli.qc.result import SUMMARY_NAME, QCResult, summarize, write_table
 from histocli.qc.sheets import write_sheets
@@ -35,7 +36,7 @@ class Judging:
     thresholds: Thresholds = field(default_factory=Thresholds)
     fit: bool = False
     keep: frozenset[str] = frozenset()
-    distance: int = 7
+    distance: int = LARGEST_DISTANCE
 
 
 def check_tiles(

@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from histocli.data.tiles import Tile
-from histocli.qc.near_duplicates import near_pairs
+from histocli.qc.near_duplicates import LARGEST_DISTANCE, near_pairs
 from histocli.qc.perceptual_hash import Bits
 
 # Which of several copies is kept: a tile of a test set is the last to be given up.
@@ -59,7 +59,7 @@ def find_duplicates(
     hashes: Bits | None = None,
     comparable: Sequence[int] = (),
     *,
-    distance: int = 7,
+    distance: int = LARGEST_DISTANCE,
 ) -> DuplicateSets:
     """Group tiles by what they show.
 

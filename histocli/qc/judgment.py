@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from histocli.qc.duplicates import DuplicateSets, find_duplicates
-from histocli.qc.measured import MeasuredTiles
+from histocli.qc.measured import MeasuredTiles, Relative
 from histocli.qc.measures import QC_MEASURES
+from histocli.qc.near_duplicates import LARGEST_DISTANCE
 from histocli.qc.thresholds import Thresholds, fit_thresholds
 from histocli.qc.verdict import (
     CONTRADICTORY,
@@ -35,14 +35,14 @@ class Judgment:
     Attributes:
         measured: What they rest on.
         thresholds: By which they were made.
-        relative_sharpness: Of each tile.
+        relative: Its measures beside the data set, of each tile.
         verdicts: Of each tile, in the order of the table.
         duplicates: Tiles that are the same, or nearly so.
     """
 
     measured: MeasuredTiles
     thresholds: Thresholds
-    relative_sharpness: NDArray[np.float64]
+    relative: Relative
     verdicts: Sequence[Verdict]
     duplicates: DuplicateSets
 
@@ -53,7 +53,7 @@ def judge_tiles(
     *,
     fit: bool = False,
     keep: frozenset[str] = frozenset(),
-    distance: int = 7,
+    distance: int = LARGEST_DISTANCE,
 ) -> Judgment:
     """Judge every tile.
 
@@ -64,7 +64,7 @@ def judge_tiles(
         keep: Thresholds that fitting leaves alone.
         distance: Bits in which the hashes of near duplicates may differ.
     """
-    relative = measured.relative_sharpness(thresholds.background_tissue_fraction)
+    relative = measured.relative(thresholds.background_tissue_fraction)
     verdicts = _judge_each(measured, thresholds, relative)
     if fit:
         usual = [set(v.reasons) <= BESIDE_THE_POINT for v in verdicts]
@@ -96,7 +96,7 @@ def judge_tiles(
 
 
 def _judge_each(
-    measured: MeasuredTiles, thresholds: Thresholds, relative: NDArray[np.float64]
+    measured: MeasuredTiles, thresholds: Thresholds, relative: Relative
 ) -> list[Verdict]:
     return [judge(measured.of(p, relative), thresholds) for p in range(len(measured.tiles))]
 

@@ -14,11 +14,13 @@ from histocli.data.tiles import Tile, TileBatch
 from histocli.data.writing import journal_lines
 from histocli.qc.measures import QC_MEASURES, measure_tiles
 from histocli.qc.perceptual_hash import HASH_BYTES, Bits, perceptual_hashes
-from histocli.qc.verdict import RELATIVE_SHARPNESS, Measures
+from histocli.qc.verdict import RELATIVE_MEASURES, Measures
 
 # Fewer tiles do not say what is sharp in a data set.
 FEWEST_SHARP_TILES = 20
 UPPER_QUARTILE = 75
+# Of each tile, by name.
+Relative = Mapping[str, NDArray[np.float64]]
 
 
 def journal_entries(tiles: Sequence[Tile], batch: TileBatch) -> list[dict[str, Any]]:
@@ -98,18 +100,21 @@ class MeasuredTiles:
         found: NDArray[np.float64] = self.values[:, list(QC_MEASURES).index(name)]
         return found
 
-    def relative_sharpness(self, tissue_fraction: float) -> NDArray[np.float64]:
-        """Sharpness over the upper quartile of the tiles with tissue; NaN where these are few."""
-        sharpness = self.column("sharpness")
-        counted = np.isfinite(sharpness) & (self.column("tissue_fraction") >= tissue_fraction)
+    def relative(self, tissue_fraction: float) -> Relative:
+        """Measures of focus over the upper quartile of the tiles with tissue; NaN where these are few."""
+        return {name: self._share(of, tissue_fraction) for name, of in RELATIVE_MEASURES.items()}
+
+    def _share(self, name: str, tissue_fraction: float) -> NDArray[np.float64]:
+        values = self.column(name)
+        counted = np.isfinite(values) & (self.column("tissue_fraction") >= tissue_fraction)
         if counted.sum() < FEWEST_SHARP_TILES:
-            return np.full(len(sharpness), np.nan)
-        found: NDArray[np.float64] = sharpness / np.percentile(sharpness[counted], UPPER_QUARTILE)
+            return np.full(len(values), np.nan)
+        found: NDArray[np.float64] = values / np.percentile(values[counted], UPPER_QUARTILE)
         return found
 
-    def of(self, place: int, relative_sharpness: NDArray[np.float64]) -> Measures | None:
+    def of(self, place: int, relative: Relative) -> Measures | None:
         """Measures of one tile by name; None if it could not be read."""
         if place in self.unreadable:
             return None
         named = dict(zip(QC_MEASURES, self.values[place].tolist(), strict=True))
-        return {**named, RELATIVE_SHARPNESS: float(relative_sharpness[place])}
+        return named | {name: float(values[place]) for name, values in relative.items()}

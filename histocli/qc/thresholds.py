@@ -30,6 +30,9 @@ class Thresholds:
         minimum_relative_sharpness: Less, as a share of the data set's upper quartile, is ``blur``:
             what is sharp depends on the resolution. 1 in 400 tiles has less (P, L), most of them out of
             focus; after a blur of 1.5 px nearly all have.
+        minimum_relative_fine_detail: Less, as a share of the data set's upper quartile, is ``blur``
+            where relative sharpness is below 0.6, too. 1 in 400 tiles beside those above has less (P),
+            none (L, K); after a blur of 1 px all of P and four in five of L have.
         minimum_brightness: Less is ``dark``. The darkest sound tiles have 0.16 (K) and 0.18 (P),
             crowded lymphocytes; tiles beyond the slide's edge have 0.10 to 0.15.
         minimum_density_saturation: Less is ``unsaturated``: the slide's edge, shadows and dust have
@@ -47,8 +50,13 @@ class Thresholds:
             fold or are out of focus; L has 0.094 at most, one tile of K 0.3.
         maximum_mean_density: More is ``over_stained``. Crowded lymphocytes in a dark stain reach 1.6
             (P) and, two tiles of K, 1.88; L 0.86 at most.
-        minimum_strong_density: Less is ``under_stained``: nothing as dark as a nucleus. 1 in 300 sound
+        maximum_nuclear_density: More is ``over_stained``, too. Crowded lymphocytes reach 2.18 (P), 2.1
+            (L) and, one tile apart, 2.15 (K); the five tiles of P above have folds or hardly any light
+            between the nuclei.
+        minimum_strong_density: Less is ``under_stained``: nothing as dark as a nucleus. 1 in 700 sound
             tiles of P and of L has less.
+        minimum_peak_nuclear_density: Less is ``under_stained``, too, where eosin is weak and tissue
+            covers a fifth: 1 in 800 tiles of P and of L beside those above, pale fibers mostly.
         maximum_blockiness: More is ``compression``. JPEG of quality 75 (P, L) leaves 0.14 at most,
             quality 20 0.1 to 0.4, quality 10 0.25 to 0.6.
     """
@@ -57,6 +65,7 @@ class Thresholds:
     minimum_contrast: float = 0.035
     minimum_sharpness: float = 0.24
     minimum_relative_sharpness: float = 0.40
+    minimum_relative_fine_detail: float = 0.30
     minimum_brightness: float = 0.14
     minimum_density_saturation: float = 0.15
     maximum_black_fraction: float = 0.10
@@ -66,7 +75,9 @@ class Thresholds:
     maximum_fold_fraction: float = 0.155
     maximum_soft_fold_fraction: float = 0.135
     maximum_mean_density: float = 1.65
+    maximum_nuclear_density: float = 2.2
     minimum_strong_density: float = 0.5
+    minimum_peak_nuclear_density: float = 0.5
     maximum_blockiness: float = 0.16
 
 

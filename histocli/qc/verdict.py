@@ -12,10 +12,16 @@ WRONG_SIZE = "wrong_size"
 CONTRADICTORY = "contradictory_label"
 DUPLICATE = "duplicate"
 NEAR_DUPLICATE = "near_duplicate"
-# A sharpness says more beside the others of its data set: not a measure of the tile alone.
-RELATIVE_SHARPNESS = "relative_sharpness"
+# Focus says more beside the others of the data set: not measures of the tile alone, but of what they are.
+RELATIVE_MEASURES = {"relative_sharpness": "sharpness", "relative_fine_detail": "fine_detail"}
+# A tile that lacks the finest detail is out of focus where it is not sharp either: a strong contrast in
+# focus hides fine detail, too.
+SOFT_RELATIVE_SHARPNESS = 0.6
 # Less is one color: a decoder's filling, a failed read.
 CONSTANT_CONTRAST = 1 / 255
+# Tissue without a nucleus is pale where it is less dense than this, as muscle and blood in a strong eosin
+# are not, and covers a fifth of the tile, as the thin septa of fat do not.
+PALE_STRONG_DENSITY, PALE_TISSUE_FRACTION = 0.9, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,29 +102,46 @@ def has_fold(measures: Measures, thresholds: Thresholds) -> bool:
 
 
 def is_over_stained(measures: Measures, thresholds: Thresholds) -> bool:
-    """Tissue too dense for its structures to be seen; what lies beyond the slide is none."""
+    """Tissue, or its nuclei, too dense to show structures; neither ink nor what lies off the slide."""
+    dense = measures["mean_density"] > thresholds.maximum_mean_density
+    # Nuclei may be as black as what was never scanned, whose own pixels are not among those measured.
+    nuclei = measures["nuclear_density"] > thresholds.maximum_nuclear_density
     return (
         _has_tissue(measures, thresholds)
-        and measures["mean_density"] > thresholds.maximum_mean_density
         and not is_dark(measures, thresholds)
-        and not _is_off_slide(measures, thresholds)
+        and not is_unsaturated(measures, thresholds)
+        and (
+            (dense and not has_black_edge(measures, thresholds))
+            or (nuclei and not has_pen(measures, thresholds))
+        )
     )
 
 
 def is_under_stained(measures: Measures, thresholds: Thresholds) -> bool:
-    """Tissue so pale that nothing in it is dark."""
+    """Tissue so pale that nothing in it is dark, or that no nucleus is and eosin is weak, too."""
+    nothing_dark = measures["strong_density"] < thresholds.minimum_strong_density
+    no_nucleus = (
+        measures["peak_nuclear_density"] < thresholds.minimum_peak_nuclear_density
+        and measures["strong_density"] < PALE_STRONG_DENSITY
+        and measures["tissue_fraction"] >= PALE_TISSUE_FRACTION
+    )
     return (
         _has_tissue(measures, thresholds)
-        and measures["strong_density"] < thresholds.minimum_strong_density
+        and (nothing_dark or no_nucleus)
         and not is_unsaturated(measures, thresholds)
     )
 
 
 def is_blurred(measures: Measures, thresholds: Thresholds) -> bool:
     """Tissue out of focus, by any standard or by that of its data set."""
+    nan = float("nan")
+    sharpness, detail = (measures.get(name, nan) for name in RELATIVE_MEASURES)
     return _has_tissue(measures, thresholds) and (
         measures["sharpness"] < thresholds.minimum_sharpness
-        or measures.get(RELATIVE_SHARPNESS, float("nan")) < thresholds.minimum_relative_sharpness
+        or sharpness < thresholds.minimum_relative_sharpness
+        or (
+            detail < thresholds.minimum_relative_fine_detail and sharpness < SOFT_RELATIVE_SHARPNESS
+        )
     )
 
 
@@ -152,8 +175,8 @@ MEASURES_OF_REASON: Mapping[str, tuple[str, ...]] = {
     "unsaturated": ("density_saturation",),
     "pen": ("cool_ink_fraction", "red_ink_fraction", "black_ink_fraction"),
     "fold": ("fold_fraction", "soft_fold_fraction"),
-    "over_stained": ("mean_density",),
-    "under_stained": ("strong_density",),
+    "over_stained": ("mean_density", "nuclear_density"),
+    "under_stained": ("peak_nuclear_density",),
     "compression": ("blockiness",),
     "blur": ("sharpness",),
 }

@@ -65,12 +65,19 @@ def slow_density_saturation(tile: Tile) -> float:
 
 def slow_sharpness(tile: Tile) -> float:
     binomial = np.outer([1, 2, 1], [1, 2, 1]) / 16
-    grey = ndimage.convolve(slow_luminance(tile), binomial)
+    return slow_detail(ndimage.convolve(slow_luminance(tile), binomial), tile, border=2)
+
+
+def slow_fine_detail(tile: Tile) -> float:
+    return slow_detail(slow_luminance(tile), tile, border=1)
+
+
+def slow_detail(grey: NDArray[np.float64], tile: Tile, border: int) -> float:
     laplacian = ndimage.laplace(grey)
     down = ndimage.correlate1d(grey, [-0.5, 0, 0.5], axis=0)
     right = ndimage.correlate1d(grey, [-0.5, 0, 0.5], axis=1)
     inside = np.zeros(grey.shape, np.bool_)
-    inside[2:-2, 2:-2] = True
+    inside[border:-border, border:-border] = True
     tissue = np.array([is_tissue(p) for p in pixels_of(tile)]).reshape(grey.shape) & inside
     if not tissue.any():
         return float("nan")
@@ -168,6 +175,14 @@ def slow_strong_density(tile: Tile) -> float:
     return float(np.percentile(found, 95)) if found else float("nan")
 
 
+def slow_red_density(percentile: float) -> Callable[[Tile], float]:
+    def measure(tile: Tile) -> float:
+        found = [densities(pixel)[0] for pixel in pixels_of(tile) if is_tissue(pixel)]
+        return float(np.percentile(found, percentile)) if found else float("nan")
+
+    return measure
+
+
 def slow_blockiness(tile: Tile) -> float:
     grey = slow_luminance(tile)
     excesses, means = [], []
@@ -184,6 +199,7 @@ def slow_blockiness(tile: Tile) -> float:
 ORACLES: Mapping[str, Callable[[Tile], float]] = {
     "tissue_fraction": slow_tissue_fraction,
     "sharpness": slow_sharpness,
+    "fine_detail": slow_fine_detail,
     "brightness": slow_brightness,
     "saturation": slow_saturation,
     "density_saturation": slow_density_saturation,
@@ -196,6 +212,8 @@ ORACLES: Mapping[str, Callable[[Tile], float]] = {
     "soft_fold_fraction": slow_soft_fold_fraction,
     "mean_density": slow_mean_density,
     "strong_density": slow_strong_density,
+    "nuclear_density": slow_red_density(95),
+    "peak_nuclear_density": slow_red_density(99),
     "blockiness": slow_blockiness,
 }
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from histocli.data.layouts import open_source
 from histocli.qc.measures import measure_tiles
 from histocli.qc.thresholds import Thresholds
-from histocli.qc.verdict import Verdict, judge
+from histocli.qc.verdict import RELATIVE_MEASURES, Verdict, judge
 
 SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
@@ -22,8 +22,20 @@ def real_source(name: str) -> Path:
     return folder
 
 
-def verdicts_of(pixels: NDArray[np.uint8]) -> list[Verdict]:
-    measures = measure_tiles(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
+def measures_of(pixels: NDArray[np.uint8]) -> dict[str, list[float]]:
+    return measure_tiles(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
+
+
+def verdicts_of(
+    pixels: NDArray[np.uint8], beside: NDArray[np.uint8] | None = None
+) -> list[Verdict]:
+    """Of tiles alone, or beside others of their data set."""
+    measures = measures_of(pixels)
+    if beside is not None:
+        usual = measures_of(beside)
+        for relative, name in RELATIVE_MEASURES.items():
+            quartile = np.nanpercentile(usual[name], 75)
+            measures[relative] = [float(value / quartile) for value in measures[name]]
     names = list(measures)
     return [
         judge(dict(zip(names, row, strict=True)), Thresholds())
@@ -94,3 +106,31 @@ def test_real_tiles_out_of_focus_are_found_noise_or_not(name: str, noise: float)
     noisy = blurred + noise * generator.standard_normal(blurred.shape)
     found = verdicts_of(np.clip(np.round(noisy), 0, 255).astype(np.uint8))
     assert np.mean(["blur" in verdict.reasons for verdict in found]) > 0.95
+
+
+@pytest.mark.parametrize(("name", "least"), [("pcam", 0.95), ("lc25000", 0.7)])
+def test_a_blur_of_one_pixel_is_found_beside_the_data_set(name: str, least: float) -> None:
+    _, pixels = evenly(real_source(name), 120 if name == "pcam" else 60)
+    sound = np.array([not verdict.reasons for verdict in verdicts_of(pixels, pixels)])
+    assert sound.mean() > 0.95
+    blurred = np.stack(
+        [
+            np.asarray(Image.fromarray(tile).filter(ImageFilter.GaussianBlur(1)))
+            for tile in pixels[sound]
+        ]
+    )
+    found = verdicts_of(blurred, pixels)
+    assert np.mean(["blur" in verdict.reasons for verdict in found]) > least
+
+
+@pytest.mark.parametrize(
+    ("factor", "reason", "least"),
+    [(0.2, "under_stained", 0.6), (0.3, "under_stained", 0.3), (3.0, "over_stained", 0.3)],
+)
+def test_stains_of_another_strength_are_found_in_part(
+    factor: float, reason: str, least: float
+) -> None:
+    _, pixels = evenly(real_source("pcam"), 120)
+    light = 240 * ((pixels + 1.0) / 240) ** factor - 1
+    found = verdicts_of(np.clip(np.round(light), 0, 255).astype(np.uint8))
+    assert np.mean([reason in verdict.reasons for verdict in found]) > least

@@ -6,11 +6,12 @@ import pytest
 
 from histocli.qc.measures import QC_MEASURES
 from histocli.qc.thresholds import Thresholds
-from histocli.qc.verdict import MEASURES_OF_REASON, REASONS, judge
+from histocli.qc.verdict import MEASURES_OF_REASON, REASONS, RELATIVE_MEASURES, judge
 
 SOUND = {
     "tissue_fraction": 0.9,
     "sharpness": 1.5,
+    "fine_detail": 10.0,
     "brightness": 0.6,
     "saturation": 0.4,
     "density_saturation": 0.6,
@@ -23,8 +24,11 @@ SOUND = {
     "soft_fold_fraction": 0.0,
     "mean_density": 0.6,
     "strong_density": 2.0,
+    "nuclear_density": 1.2,
+    "peak_nuclear_density": 1.6,
     "blockiness": 0.05,
     "relative_sharpness": 0.9,
+    "relative_fine_detail": 0.9,
 }
 NAN = float("nan")
 
@@ -42,6 +46,11 @@ NAN = float("nan")
         ({"sharpness": 0.1, "density_saturation": 0.1}, ("unsaturated", "blur")),
         ({"relative_sharpness": 0.2}, ("blur",)),
         ({"relative_sharpness": NAN}, ()),
+        ({"relative_sharpness": 0.5}, ()),
+        ({"relative_sharpness": 0.5, "relative_fine_detail": 0.2}, ("blur",)),
+        # Lymphocytes of a strong contrast.
+        ({"relative_fine_detail": 0.2}, ()),
+        ({"relative_fine_detail": 0.2, "relative_sharpness": NAN}, ()),
         ({"cool_ink_fraction": 0.1}, ("pen",)),
         ({"red_ink_fraction": 0.1}, ("pen",)),
         ({"black_ink_fraction": 0.1, "fold_fraction": 0.5}, ("pen",)),
@@ -50,7 +59,16 @@ NAN = float("nan")
         ({"soft_fold_fraction": 0.3}, ("fold",)),
         ({"fold_fraction": 0.3, "density_saturation": 0.1}, ("unsaturated",)),
         ({"mean_density": 2.5}, ("over_stained",)),
+        ({"nuclear_density": 2.4}, ("over_stained",)),
+        ({"nuclear_density": 2.4, "density_saturation": 0.1}, ("unsaturated",)),
+        ({"nuclear_density": 2.4, "black_ink_fraction": 0.1}, ("pen",)),
+        ({"mean_density": 2.5, "black_fraction": 0.3}, ("black_edge",)),
         ({"strong_density": 0.3}, ("under_stained",)),
+        ({"strong_density": 0.8}, ()),
+        ({"strong_density": 0.8, "peak_nuclear_density": 0.4}, ("under_stained",)),
+        # Thin septa of fat, and muscle in a strong eosin.
+        ({"strong_density": 0.8, "peak_nuclear_density": 0.4, "tissue_fraction": 0.15}, ()),
+        ({"strong_density": 1.4, "peak_nuclear_density": 0.4}, ()),
         ({"blockiness": 0.4}, ("compression",)),
         ({"contrast": 0.02, "sharpness": 0.01, "strong_density": 0.2}, ("background",)),
         ({"contrast": 0.0}, ("constant", "background")),
@@ -105,5 +123,5 @@ def test_every_reason_and_threshold_names_a_measure() -> None:
     assert set(MEASURES_OF_REASON) == set(REASONS)
     assert {name for names in MEASURES_OF_REASON.values() for name in names} <= set(QC_MEASURES)
     for field in fields(Thresholds):
-        assert field.name.split("_", 1)[1] in {*QC_MEASURES, "relative_sharpness"}
+        assert field.name.split("_", 1)[1] in {*QC_MEASURES, *RELATIVE_MEASURES}
         assert f"{field.name}:" in (Thresholds.__doc__ or "")

@@ -13,8 +13,11 @@ from histocli.qc.measures.brightness import brightness
 from histocli.qc.measures.contrast import contrast
 from histocli.qc.measures.cool_ink_fraction import cool_ink_fraction
 from histocli.qc.measures.density_saturation import density_saturation
+from histocli.qc.measures.fine_detail import fine_detail
 from histocli.qc.measures.fold_fraction import fold_fraction
 from histocli.qc.measures.mean_density import mean_density
+from histocli.qc.measures.nuclear_density import nuclear_density
+from histocli.qc.measures.peak_nuclear_density import peak_nuclear_density
 from histocli.qc.measures.pixels import Tiles, Values
 from histocli.qc.measures.red_ink_fraction import red_ink_fraction
 from histocli.qc.measures.saturation import saturation
@@ -29,6 +32,7 @@ Measure = Callable[[Tiles], Values]
 QC_MEASURES: Mapping[str, Measure] = {
     "tissue_fraction": tissue_fraction,
     "sharpness": sharpness,
+    "fine_detail": fine_detail,
     "brightness": brightness,
     "saturation": saturation,
     "density_saturation": density_saturation,
@@ -41,6 +45,8 @@ QC_MEASURES: Mapping[str, Measure] = {
     "soft_fold_fraction": soft_fold_fraction,
     "mean_density": mean_density,
     "strong_density": strong_density,
+    "nuclear_density": nuclear_density,
+    "peak_nuclear_density": peak_nuclear_density,
     "blockiness": blockiness,
 }
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from histocli.qc.measures.pixels import Tiles
+from histocli.qc.measures.pixels import Tiles, Values, tissue_mask
 
 # Natural logarithm, transmitted light 240, one added: as the stain normalization has it.
 DENSITY = np.maximum(-np.log((np.arange(256) + 1) / 240), 0.0)
@@ -15,6 +15,15 @@ def channel_densities(tiles: Tiles) -> tuple[Densities, Densities, Densities]:
     """Of red, green and blue, each ``(N, H, W)``."""
     red, green, blue = (DENSITY[tiles[:, channel]] for channel in range(3))
     return red, green, blue
+
+
+def percentile_of_tissue(tiles: Tiles, values: Densities, percentile: float) -> Values:
+    """Percentile of each tile's values over its tissue, NaN without any, shape ``(N,)``."""
+    found = [
+        np.percentile(plane[mask], percentile) if mask.any() else np.nan
+        for plane, mask in zip(values, tissue_mask(tiles), strict=True)
+    ]
+    return np.array(found, np.float64)
 
 
 def window_px(tiles: Tiles, share_of_side: float) -> int:

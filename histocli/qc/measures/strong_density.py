@@ -1,9 +1,7 @@
 """How dark the darkest structures of a tile are: its nuclei, where it has some."""
 
-import numpy as np
-
-from histocli.qc.measures.densities import DENSITY
-from histocli.qc.measures.pixels import Tiles, Values, tissue_mask
+from histocli.qc.measures.densities import DENSITY, percentile_of_tissue
+from histocli.qc.measures.pixels import Tiles, Values
 
 PERCENTILE = 95
 
@@ -17,9 +15,4 @@ def strong_density(tiles: Tiles) -> Values:
     Returns:
         About 1 to 5, shape ``(N,)``; NaN without tissue.
     """
-    highest, tissue = DENSITY[tiles.min(axis=1)], tissue_mask(tiles)
-    found = [
-        np.percentile(density[mask], PERCENTILE) if mask.any() else np.nan
-        for density, mask in zip(highest, tissue, strict=True)
-    ]
-    return np.array(found, np.float64)
+    return percentile_of_tissue(tiles, DENSITY[tiles.min(axis=1)], PERCENTILE)
