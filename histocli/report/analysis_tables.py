@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from histocli.report.tables import Table
+from histocli.report.tables import Table, reasons
 from histocli.report.wording import count, estimate, number, percent
 
 Metrics = Mapping[str, Any]
@@ -55,16 +55,13 @@ def subgroups_table(metrics: Metrics) -> Table:
 
 def aggregated_table(metrics: Metrics) -> Table:
     """One row for each way to aggregate tiles to groups."""
-    rows = [
-        [
-            method,
-            count(entry["groups"]),
-            *(estimate(entry["metrics"][name]) for name in ("auroc", "sensitivity", "specificity")),
-        ]
-        for method, entry in metrics["aggregated"].items()
-    ]
+    rows, notes = [], []
+    for method, entry in metrics["aggregated"].items():
+        shown = {name: entry["metrics"][name] for name in ("auroc", "sensitivity", "specificity")}
+        rows.append([method, count(entry["groups"]), *map(estimate, shown.values())])
+        notes += reasons(method, shown)
     header = ("Groups scored by", "Groups", "AUROC", "Sensitivity", "Specificity")
-    return Table("Slides or patients", header, rows)
+    return Table("Slides or patients", header, rows, tuple(notes))
 
 
 def stress_table(metrics: Metrics) -> Table:
@@ -83,8 +80,10 @@ def stress_table(metrics: Metrics) -> Table:
     padded = [row + [""] * (longest - len(row)) for row in rows]
     start = estimate(metrics["stress"]["auroc"])
     caption = f"AUROC under stress ({start} undisturbed, {count(metrics['stress']['tiles'])} tiles)"
-    header = ("", *("mild" if place == 0 else "" for place in range(longest - 2)), "severe")
-    return Table(caption, header[:longest], padded)
+    steps = [str(place) for place in range(1, longest)]
+    if len(steps) > 1:
+        steps = ["1, mild", *steps[1:-1], f"{steps[-1]}, severe"]
+    return Table(caption, ("Perturbation", *steps), padded)
 
 
 def conformal_table(metrics: Metrics) -> Table:
@@ -116,7 +115,7 @@ def color_table(metrics: Metrics) -> Table:
         ],
         ["Labels that may be wrong", percent(sanity["label_noise"]["estimated_wrong_share"])],
     ]
-    return Table("Sanity", ("", metrics["split"]), rows)
+    return Table("Sanity", ("Measure", metrics["split"]), rows)
 
 
 # By the key of `metrics.json` that they show.

@@ -12,6 +12,8 @@ from histocli.report.run_summary import Evaluation, Explanation, ModelCard, RunS
 from histocli.run_record import RECORD_NAME, RunRecord
 
 QUALITY_FILE = "qc.json"
+# What `histo explain` draws beside the tiles, `--audit` the last two.
+AUDIT_FIGURES = ("average_maps.png", "faithfulness.png", "sanity.png")
 SPLIT_ORDER = ("train", "valid", "test")
 
 
@@ -115,6 +117,7 @@ def _read_explanation(folder: Path) -> Explanation | None:
     return Explanation(
         attention=_read_json(attention, "histo explain") if attention.is_file() else None,
         figure=figure if figure.is_file() else None,
+        audit_figures=tuple(folder / name for name in AUDIT_FIGURES if (folder / name).is_file()),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from histocli.report.explanation_section import audit_verdict
 from histocli.report.run_summary import Evaluation, RunSummary
 from histocli.report.wording import count, listed, number, percent
 
@@ -19,7 +20,7 @@ WORRYING_CALIBRATION_ERROR = 0.05
 def reasons_to_distrust(summary: RunSummary) -> list[str]:
     """Everything that the reader of the figures should know, the gravest first."""
     headline = summary.headline
-    found = [*_of_labels(summary), *_of_groups(summary)]
+    found = [*_of_labels(summary), *_of_groups(summary), *_of_leaks(summary)]
     if headline is not None:
         found += _of_split(summary, headline)
         found += _of_size(headline)
@@ -43,6 +44,21 @@ def _of_groups(summary: RunSummary) -> Iterator[str]:
         yield (
             "No patients or slides are known: tiles of one slide may lie in several splits, and the "
             "intervals take tiles for independent. Both make the figures look better than they are."
+        )
+
+
+def _of_leaks(summary: RunSummary) -> Iterator[str]:
+    headline, quality = summary.headline, summary.quality or {}
+    found = (headline.metrics.get("sanity") or {}).get("warnings") if headline else None
+    for warning in found or ():
+        words = str(warning).rstrip(".")
+        yield f"{words[:1].upper()}{words[1:]}."
+    torn = len(quality.get("groups_across_splits") or ())
+    twins = len(quality.get("leaks") or ())
+    if not found and (torn or twins):
+        yield (
+            f"Quality control found {count(torn)} groups and {count(twins)} tiles or their twins in "
+            "several splits: the figures look better than they are."
         )
 
 
@@ -107,6 +123,11 @@ def _of_training(summary: RunSummary) -> Iterator[str]:
 
 def _of_attention(summary: RunSummary) -> Iterator[str]:
     attention = (summary.explanation.attention if summary.explanation else None) or {}
+    if audit_verdict(attention).get("passes") is False:
+        yield (
+            "The attention maps fail their audit (section Explanations): do not take them for what "
+            "the model decides by."
+        )
     positive = (attention.get("explained") or {}).get("class")
     group: Mapping[str, Any] = (attention.get("groups") or {}).get(positive) or {}
     enrichment = group.get("enrichment") or {}

@@ -55,15 +55,18 @@ def worst_errors(summary: RunSummary, shown: int = SHOWN_PER_KIND) -> list[TileE
     return [each for kind in kinds for each in [one for one in errors if one.kind == kind][:shown]]
 
 
-def gallery(summary: RunSummary, tiles: Mapping[str, bytes]) -> list[ShownError]:
+def gallery(
+    summary: RunSummary, tiles: Mapping[str, bytes], shown: int = SHOWN_PER_KIND
+) -> list[ShownError]:
     """The worst errors with their tiles, as far as these are at hand.
 
     Args:
         summary: Of the run.
         tiles: An image file of each tile, by the name in ``predictions.csv``.
+        shown: Largest number of each kind.
     """
     found = []
-    for error in worst_errors(summary):
+    for error in worst_errors(summary, shown):
         content = tiles.get(error.tile)
         if content is not None:
             sure = number(error.certainty)

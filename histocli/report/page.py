@@ -9,6 +9,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from histocli.atomic_files import write_text
+from histocli.report.error_gallery import SHOWN_PER_KIND
 from histocli.report.page_sections import run_section
 from histocli.report.run_summary import RunSummary
 from histocli.report.run_tiles import RunTiles
@@ -16,6 +17,11 @@ from histocli.report.tables import comparison_table
 from histocli.report.wording import number
 
 DISCLAIMER = "Research software, not a medical device: not for diagnosis or treatment decisions."
+# What can be mailed. Figures share it: the first size at which all of them fit is taken.
+LARGEST_PAGE = 5_000_000
+FIGURE_BYTES = (1_200_000, 400_000, 150_000, 60_000, 25_000, 12_000)
+# Errors of each kind in the gallery of one of several runs.
+SHOWN_OF_SEVERAL = 2
 # Anchor and title of each section of a run, in the order of the page.
 SECTIONS: Mapping[str, str] = {
     "summary": "In plain words",
@@ -61,13 +67,25 @@ def write_page(
     # Ours, without anything from data: the only text that is not escaped.
     script = Markup(folder.joinpath("page.js").read_text("utf-8"))  # noqa: S704 - shipped with the package
     alone = len(summaries) == 1
-    page = environment.from_string(source).render(
-        title=summaries[0].name if alone else f"{len(summaries)} runs compared",
-        disclaimer=DISCLAIMER,
-        comparison=None if alone else comparison_table(summaries, comparison=comparison),
-        runs=[run_section(each, (tiles or {}).get(each.path, RunTiles())) for each in summaries],
-        script=script,
-        sections=SECTIONS,
-    )
+    template = environment.from_string(source)
+    for largest_bytes in FIGURE_BYTES:
+        page = template.render(
+            title=summaries[0].name if alone else f"{len(summaries)} runs compared",
+            disclaimer=DISCLAIMER,
+            comparison=None if alone else comparison_table(summaries, comparison=comparison),
+            runs=[
+                run_section(
+                    each,
+                    (tiles or {}).get(each.path, RunTiles()),
+                    shown_errors=SHOWN_PER_KIND if alone else SHOWN_OF_SEVERAL,
+                    largest_bytes=largest_bytes,
+                )
+                for each in summaries
+            ],
+            script=script,
+            sections=SECTIONS,
+        )
+        if len(page.encode()) < LARGEST_PAGE:
+            break
     write_text(output, page)
     return output

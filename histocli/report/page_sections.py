@@ -8,11 +8,11 @@ from histocli.report.analysis_tables import analysis_tables, conformal_table
 from histocli.report.checklists.filled import checklist_tables
 from histocli.report.error_gallery import ShownError, gallery
 from histocli.report.evaluation_figures import ANALYSIS_FIGURES
+from histocli.report.explanation_section import ExplanationSection, explanation_section
 from histocli.report.forest import Forest, forest
 from histocli.report.pictures import Picture, evaluation_pictures, picture
 from histocli.report.run_summary import RunSummary
 from histocli.report.run_tables import (
-    attention_table,
     data_table,
     provenance_table,
     quality_table,
@@ -85,13 +85,12 @@ class RunSection:
     data: Table
     quality: Table | None
     stain: Picture | None
+    stain_missing: str
     training: Table
     history: Picture | None
     results: Results | None
     operating_point: str | None
-    attention: Table | None
-    attention_words: tuple[str, ...]
-    gradcam: Picture | None
+    explanation: ExplanationSection | None
     slider: Slider | None
     gallery: Sequence[ShownError]
     checklists: Sequence[Table]
@@ -99,20 +98,21 @@ class RunSection:
     settings: Table
 
 
-def run_section(summary: RunSummary, tiles: RunTiles) -> RunSection:
+def run_section(
+    summary: RunSummary, tiles: RunTiles, *, shown_errors: int, largest_bytes: int
+) -> RunSection:
     """Gather what the page shows of one run.
 
     Args:
         summary: Of the run.
         tiles: The tiles to show, as far as they are at hand.
+        shown_errors: Of each kind, in the gallery.
+        largest_bytes: Of one figure; larger ones are made to fit.
 
     Raises:
         InputError: If a figure is damaged.
     """
-    explanation, record = summary.explanation, summary.record
-    attention = explanation.attention if explanation else None
-    history = summary.path / "training_history.png"
-    figure = explanation.figure if explanation else None
+    record, history = summary.record, summary.path / "training_history.png"
     return RunSection(
         summary=summary,
         words=summarize(summary),
@@ -121,27 +121,28 @@ def run_section(summary: RunSummary, tiles: RunTiles) -> RunSection:
         data=data_table(summary),
         quality=quality_table(summary),
         stain=stain_picture(tiles.stain),
+        stain_missing=_stain_missing(summary),
         training=training_table(summary),
-        history=picture(history, _history_text(summary)) if history.is_file() else None,
-        results=_results(summary),
+        history=picture(history, _history_text(summary), largest_bytes)
+        if history.is_file()
+        else None,
+        results=_results(summary, largest_bytes),
         operating_point=_operating_point(summary),
-        attention=attention_table(attention) if attention else None,
-        attention_words=_attention_words(attention) if attention else (),
-        gradcam=picture(figure, _gradcam_text(attention or {})) if figure else None,
+        explanation=explanation_section(summary.explanation, largest_bytes),
         slider=threshold_slider(summary),
-        gallery=gallery(summary, tiles.errors),
+        gallery=gallery(summary, tiles.errors, shown_errors),
         checklists=checklist_tables(summary),
         provenance=provenance_table(summary),
         settings=settings_table(summary),
     )
 
 
-def _results(summary: RunSummary) -> Results | None:
+def _results(summary: RunSummary, largest_bytes: int) -> Results | None:
     headline = summary.headline
     if headline is None:
         return None
     splits = {each.split: each.metrics for each in summary.evaluations}
-    drawn = {each.split: evaluation_pictures(each) for each in summary.evaluations}
+    drawn = {each.split: evaluation_pictures(each, largest_bytes) for each in summary.evaluations}
     figures: dict[str, tuple[Picture, ...]] = {}
     for pictures in drawn.values():
         for name, each in pictures.items():
@@ -198,6 +199,14 @@ def _key_figures(metrics: Mapping[str, Any], *, several: bool) -> tuple[KeyFigur
     return tuple(found)
 
 
+def _stain_missing(summary: RunSummary) -> str:
+    if summary.model is None:
+        return summary.missing["model"]
+    if summary.model.stain.get("method", "none") == "none":
+        return "tiles before and after stain normalization; this model sees them as scanned"
+    return "tiles before and after stain normalization; they are not where the run found them"
+
+
 def _operating_point(summary: RunSummary) -> str | None:
     if summary.model is None:
         return None
@@ -219,28 +228,3 @@ def _history_text(summary: RunSummary) -> str:
         f"; the best AUROC is {number(best.valid_auroc, 4)} in epoch {best.epoch}" if best else ""
     )
     return f"Loss and validation AUROC over {epochs} epoch{'s' if epochs != 1 else ''}{kept}"
-
-
-def _gradcam_text(attention: Mapping[str, Any]) -> str:
-    chosen = (attention.get("explained") or {}).get("class")
-    score = f" for the class {chosen}" if chosen else ""
-    return f"Selected tiles, each beside its attention map{score} and the overlay of both"
-
-
-def _attention_words(attention: Mapping[str, Any]) -> tuple[str, ...]:
-    method, layer = attention.get("method", "unknown"), attention.get("layer", "unknown")
-    grid = attention.get("grid")
-    of_grid = f", a grid of {' by '.join(str(each) for each in grid)}" if grid else ""
-    found = [f"Method {method}, layer {layer}{of_grid}, {attention.get('tiles', 'some')} tiles."]
-    center = attention.get("center_px")
-    if center is not None:
-        found.append(
-            f"The center is the box of {center} by {center} pixels that decides the label in "
-            "PatchCamelyon; elsewhere read it as a description only. Enrichment is the share inside "
-            "it, divided by the share that chance would put there."
-        )
-    verdict = ((attention.get("audit") or {}).get("verdict") or {}).get("words")
-    if verdict:
-        found.insert(0, f"Audit: {verdict}")
-    note = attention.get("note")
-    return (*found, str(note)) if note else tuple(found)

@@ -13,9 +13,12 @@ from histocli.errors import InputError
 from histocli.report.run_summary import Evaluation
 from histocli.report.wording import count, estimate, percent
 
-# A page with both evaluations and one such picture stays below 5 MB.
-LARGEST_BYTES = 1_200_000
 SHRINK_STEP = 0.85
+SMALLEST_SCALE = 0.05
+# Width over height.
+WIDE = 1.4
+# Fewer colors come before fewer pixels: a figure stays sharp.
+COLORS = 256
 # A confusion matrix of more classes is too long to be read aloud.
 CLASSES_IN_WORDS = 5
 
@@ -36,9 +39,19 @@ class Picture:
     width: int
     height: int
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it would be too small to read in half the width of the page."""
+        return self.width > WIDE * self.height
 
-def picture(path: Path, text: str) -> Picture:
-    """Embed a PNG file; one that is too large for a page is embedded at lower resolution.
+
+def picture(path: Path, text: str, largest_bytes: int) -> Picture:
+    """Embed a PNG file; one that is too large is embedded in fewer colors, then at lower resolution.
+
+    Args:
+        path: Of the file.
+        text: What it shows, for those who cannot see it.
+        largest_bytes: Of the embedded picture.
 
     Raises:
         InputError: If it is not a whole image.
@@ -48,9 +61,9 @@ def picture(path: Path, text: str) -> Picture:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
             scale = 1.0
-            while len(content) > LARGEST_BYTES:
-                scale *= SHRINK_STEP
+            while len(content) > largest_bytes and scale > SMALLEST_SCALE:
                 content = _scaled(image, scale)
+                scale *= SHRINK_STEP
         with Image.open(io.BytesIO(content)) as image:
             width, height = image.size
     except (OSError, SyntaxError, ValueError) as error:
@@ -61,11 +74,11 @@ def picture(path: Path, text: str) -> Picture:
     return Picture(f"data:image/png;base64,{encoded}", text, width, height)
 
 
-def evaluation_pictures(evaluation: Evaluation) -> dict[str, Picture]:
+def evaluation_pictures(evaluation: Evaluation, largest_bytes: int) -> dict[str, Picture]:
     """The figures of one evaluation by name; any other PNG in its folder keeps its file name."""
-    texts = _texts(evaluation)
+    texts, split = _texts(evaluation), evaluation.split
     return {
-        path.stem: picture(path, texts.get(path.stem, f"{path.stem}, {evaluation.split} split"))
+        path.stem: picture(path, texts.get(path.stem, f"{path.stem}, {split} split"), largest_bytes)
         for path in evaluation.figures
     }
 
@@ -73,7 +86,8 @@ def evaluation_pictures(evaluation: Evaluation) -> dict[str, Picture]:
 def _scaled(image: Image.Image, scale: float) -> bytes:
     width, height = (max(1, round(side * scale)) for side in image.size)
     output = io.BytesIO()
-    image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS).save(output, "PNG")
+    smaller = image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    smaller.quantize(COLORS).save(output, "PNG", optimize=True)
     return output.getvalue()
 
 
@@ -94,6 +108,7 @@ def _texts(evaluation: Evaluation) -> dict[str, str]:
         "decision_curve": f"Decision curve {of}: net benefit against the threshold probability",
         "selective": f"Error {of} when the least certain tiles are referred",
         "subgroups": f"AUROC {of} in each subgroup, with its interval",
+        "suspicious_labels": f"Tiles {of} whose labels the model doubts most",
         "stress": f"AUROC {of} against the strength of each perturbation",
     }
 

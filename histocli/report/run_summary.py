@@ -61,6 +61,7 @@ class Explanation:
 
     attention: Mapping[str, Any] | None
     figure: Path | None
+    audit_figures: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

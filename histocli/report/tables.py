@@ -61,7 +61,7 @@ def metrics_table(splits: Mapping[str, Metrics]) -> Table:
     notes = [
         note
         for split, metrics in splits.items()
-        for note in _reasons(split if len(splits) > 1 else None, metrics["metrics"])
+        for note in reasons(split if len(splits) > 1 else None, metrics["metrics"])
     ]
     levels = [
         percent(each.get("confidence", 0.95), 0)
@@ -98,7 +98,7 @@ def per_class_table(
             for each in names
         ]
         rows.append([str(name), count(tiles), *cells])
-        notes += _reasons(name, {each: entries[each] for each in names if each in entries})
+        notes += reasons(name, {each: entries[each] for each in names if each in entries})
     header = ("Class", "Tiles", *(metric_label(each) for each in names))
     return Table("Each class against all others", header, rows, tuple(notes))
 
@@ -185,8 +185,13 @@ def calibration_table(splits: Mapping[str, Metrics]) -> Table | None:
     return Table("Calibration", ("Measure", *splits), rows, (note,))
 
 
-def _reasons(prefix: str | None, entries: Mapping[str, Any]) -> list[str]:
-    """Why a value is a dash, or stands without its interval: one line for each reason."""
+def reasons(prefix: str | None, entries: Mapping[str, Any]) -> list[str]:
+    """Why a value is a dash, or stands without its interval: one line for each reason.
+
+    Args:
+        prefix: What the values are of, such as a split or a class.
+        entries: The values, by the name of their metric.
+    """
     names: dict[tuple[str, str], list[str]] = {}
     for name in in_order(entries):
         entry = entries[name]

@@ -11,8 +11,8 @@ from PIL import Image
 
 from histocli.errors import InputError
 from histocli.report.collect import collect_run
-from histocli.report.page import DISCLAIMER, SECTIONS, write_page
-from histocli.report.pictures import LARGEST_BYTES, picture
+from histocli.report.page import DISCLAIMER, FIGURE_BYTES, SECTIONS, write_page
+from histocli.report.pictures import picture
 from histocli.run_record import RunRecord
 from tests.report.conftest import MakeRun
 
@@ -103,6 +103,27 @@ def test_the_page_is_small(page: Page) -> None:
     assert len(page.source) < 5_000_000
 
 
+def test_a_page_that_would_be_too_large_gets_smaller_figures(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [make_run("one"), make_run("two")]
+    whole = Page(runs, tmp_path / "whole.html")
+    limit = len(whole.source) // 2
+    monkeypatch.setattr("histocli.report.page.LARGEST_PAGE", limit)
+    small = Page(runs, tmp_path / "small.html")
+    assert len(small.source) < limit
+    assert small.text == whole.text
+    assert len(small.attributes("img")) == len(whole.attributes("img"))
+
+
+def test_the_browser_is_told_to_load_nothing(page: Page) -> None:
+    (policy,) = (each["content"] or "" for each in page.attributes("meta") if "http-equiv" in each)
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data:"
+    assert not set(rules) & {"connect-src", "font-src", "frame-src", "media-src"}
+
+
 @pytest.mark.parametrize("query", ["prefers-color-scheme: dark", "print", "max-width"])
 def test_the_page_fits_screen_dark_and_paper(page: Page, query: str) -> None:
     assert re.search(rf"@media [^{{]*{query}", page.source)
@@ -189,9 +210,9 @@ def test_several_runs_are_compared_first(make_run: MakeRun, tmp_path: Path) -> N
 def test_a_large_picture_is_made_to_fit(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (1000, 1200, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "large.png")
-    assert (tmp_path / "large.png").stat().st_size > LARGEST_BYTES
-    embedded = picture(tmp_path / "large.png", "noise")
-    assert len(embedded.uri) < LARGEST_BYTES * 1.34
+    assert (tmp_path / "large.png").stat().st_size > FIGURE_BYTES[0]
+    embedded = picture(tmp_path / "large.png", "noise", FIGURE_BYTES[0])
+    assert len(embedded.uri) < FIGURE_BYTES[0] * 1.34
     assert embedded.width / embedded.height == pytest.approx(1.2, rel=0.01)
 
 
@@ -209,10 +230,18 @@ def test_the_verdict_of_the_audit_stands_with_the_attention(
 ) -> None:
     run = make_run()
     attention = run / "explanation" / "attention.json"
+    page = Page([run], tmp_path / "before.html")
+    assert "an audit of the maps; run `histo explain --audit`" in page.text
+    assert "fail their audit" not in page.text
     audit = {"verdict": {"passes": False, "words": "The explanation fails 1 of 6 checks."}}
     attention.write_text(json.dumps({**json.loads(attention.read_text()), "audit": audit}))
+    Image.new("RGB", (20, 10)).save(run / "explanation" / "sanity.png")
     page = Page([run], tmp_path / "report.html")
     assert "Audit: The explanation fails 1 of 6 checks." in page.text
+    assert "The attention maps fail their audit" in page.text
+    assert any(
+        "layers get random weights" in (image["alt"] or "") for image in page.attributes("img")
+    )
 
 
 def test_every_checklist_is_on_the_page(page: Page) -> None:

@@ -112,6 +112,15 @@ def test_a_run_is_distrusted(make_run: MakeRun) -> None:
     assert "shuffled labels" not in distrust(summary)
 
 
+def test_leaks_are_distrusted_wherever_they_were_found(make_run: MakeRun) -> None:
+    summary = collect_run(make_run())
+    assert "several splits: the figures" not in distrust(summary)
+    checked = replace(summary, quality={"groups_across_splits": ["a", "b"], "leaks": []})
+    assert "found 2 groups and 0 tiles or their twins in several splits" in distrust(checked)
+    warned = with_metrics(summary, sanity={"warnings": ["3 tiles of test have a twin in train"]})
+    assert "3 tiles of test have a twin in train." in distrust(warned)
+
+
 def test_validation_alone_is_distrusted(make_run: MakeRun) -> None:
     assert "Only the valid split" in distrust(collect_run(make_run(splits=("valid",))))
 
