@@ -70,8 +70,10 @@ def _evaluate_run(folder: Path, settings: EvaluateSettings, terminal: Terminal) 
     from histocli.metrics.pairing import Entrant
     from histocli.qc.suspicious_sheet import write_suspicious_sheet
     from histocli.report.analysis_tables import analysis_tables
+    from histocli.report.class_tables import averages_table, calibration_parts_table
     from histocli.report.evaluation_table import evaluation_table
     from histocli.report.figures import evaluation_figures
+    from histocli.report.tables import per_class_table
     from histocli.training.material import gather
     from histocli.training.run import open_split
     from histocli.training.use import predict_split
@@ -121,9 +123,16 @@ def _evaluate_run(folder: Path, settings: EvaluateSettings, terminal: Terminal) 
         figures += [sheet] if sheet else []
     for warning in metrics["sanity"]["warnings"]:
         terminal.say(f"warning: {warning}")
+    several = len(metrics["classes"]) > 2
+    if settings.at and several:
+        terminal.say("warning: --at chooses thresholds of two classes, and there are more")
+    tables = [calibration_parts_table(metrics), *analysis_tables(metrics)]
+    if several:
+        short = (per_class_table, averages_table)
+        tables = [*(make(metrics, with_intervals=False) for make in short), *tables]
     table = evaluation_table(metrics)
     blocks: list[Table | str] = []
-    for each in analysis_tables(metrics):
+    for each in tables:
         blocks += [make_table(each.caption, each.header, each.rows), *each.notes]
     return _Evaluated(
         Entrant(folder.resolve().name, predictions, card.positive_class),

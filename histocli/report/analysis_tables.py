@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from histocli.report.sanity_tables import agreement_table, sanity_table
 from histocli.report.tables import Table, reasons
-from histocli.report.wording import count, estimate, number, percent
+from histocli.report.wording import count, estimate, metric_label, number, percent
 
 Metrics = Mapping[str, Any]
+PREDICTIVE_VALUES = ("positive_predictive_value", "negative_predictive_value")
 
 
 def operating_points_table(metrics: Metrics) -> Table:
@@ -103,23 +105,35 @@ def conformal_table(metrics: Metrics) -> Table:
     return Table("Conformal sets", ("Promised", "Reached", "Classes in a set"), rows, (note,))
 
 
-def color_table(metrics: Metrics) -> Table:
-    """What color alone reaches, and what the model adds."""
-    color, sanity = metrics["sanity"]["color"], metrics["sanity"]
+def selective_table(metrics: Metrics) -> Table:
+    """What is left of the errors when the least certain tiles go to a person."""
+    names = ("accuracy", "sensitivity", "specificity")
     rows = [
-        ["AUROC of color alone", estimate(color["auroc"])],
-        ["The model adds", estimate(color["model_adds_auroc"])],
         [
-            f"Accuracy of always {sanity['majority']['class']}",
-            number(sanity["majority"]["accuracy"]),
-        ],
-        ["Labels that may be wrong", percent(sanity["label_noise"]["estimated_wrong_share"])],
+            percent(entry["referred"], 0),
+            count(entry["kept"]),
+            *(estimate(entry["metrics"][name]) for name in names),
+        ]
+        for entry in metrics["selective"]["referred"]
     ]
-    return Table("Sanity", ("Measure", metrics["split"]), rows)
+    header = ("Referred", "Tiles kept", *(metric_label(name) for name in names))
+    return Table("The least certain tiles referred to a person", header, rows)
+
+
+def prevalence_table(metrics: Metrics) -> Table:
+    """PPV and NPV of the stored operating point, here and where the class is as common as stated."""
+    at, here = metrics["at_prevalence"], metrics["prevalence"][metrics["positive_class"]]
+    rows = [
+        [metric_label(name), estimate(metrics["metrics"][name]), estimate(at[name])]
+        for name in PREDICTIVE_VALUES
+    ]
+    header = ("At a prevalence of", f"{percent(here)} (here)", percent(at["prevalence"]))
+    return Table("Predictive values elsewhere", header, rows)
 
 
 # By the key of `metrics.json` that they show.
 ANALYSIS_TABLES: dict[str, Callable[[Metrics], Table]] = {
+    "at_prevalence": prevalence_table,
     "operating_points": operating_points_table,
     "subgroups": subgroups_table,
     "aggregated": aggregated_table,
@@ -128,19 +142,21 @@ ANALYSIS_TABLES: dict[str, Callable[[Metrics], Table]] = {
 
 
 def analysis_tables(metrics: Metrics) -> list[Table]:
-    """Tables of what was asked for beyond the table of metrics."""
+    """Tables of what was asked for beyond the table of metrics, and of what stands beside every score."""
     tables = [table(metrics) for name, table in ANALYSIS_TABLES.items() if metrics.get(name)]
-    if "color" in metrics["sanity"]:
-        tables.append(color_table(metrics))
-    return tables
+    if "agreement" in metrics["sanity"]:
+        tables.append(agreement_table(metrics))
+    return [*tables, sanity_table(metrics)]
 
 
 def _predictive_values(point: Metrics) -> list[str]:
+    """PPV and NPV on the split as it is, and where the class is as common as stated."""
+    places = [("on this split", point["metrics"])]
     at = point.get("at_prevalence")
-    if at is None:
-        return []
-    positive, negative = (
-        estimate(at[name]) for name in ("positive_predictive_value", "negative_predictive_value")
-    )
-    where = f"{point['rule']}: at a prevalence of {percent(at['prevalence'])}"
-    return [f"{where} PPV is {positive}, NPV {negative}."]
+    if at is not None:
+        places.append((f"at a prevalence of {percent(at['prevalence'])}", at))
+    found = []
+    for where, entries in places:
+        positive, negative = (estimate(entries[name]) for name in PREDICTIVE_VALUES)
+        found.append(f"{point['rule']}: {where} PPV is {positive}, NPV {negative}.")
+    return found

@@ -82,7 +82,7 @@ def calibration_parts_table(metrics: Metrics) -> Table:
             head = f"{class_name}: " if several else ""
             cells = [estimate(table["per_class"][class_name].get(name)) for table in tables]
             rows.append([head + CALIBRATION_PARTS[name], *cells])
-    header = ("", "As the model gives it", f"After {section['method']}")[: 1 + len(moments)]
+    header = ("Measure", "As the model gives it", f"After {section['method']}")[: 1 + len(moments)]
     level = percent(metrics["confidence"], 0)
     note = (
         f"Of the {metrics['split']} split, {section['bins']} bins; in brackets {level} intervals."

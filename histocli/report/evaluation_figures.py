@@ -13,6 +13,8 @@ from histocli.report.selective_figure import selective_figure
 from histocli.report.stress_figure import stress_figure
 from histocli.report.subgroup_figure import subgroup_figure
 
+# The sheet of doubtful labels, drawn where tiles can be read.
+SUSPICIOUS = "suspicious_labels"
 # By the key of `metrics.json` that they show: to add one, write its file and add its line.
 ANALYSIS_FIGURES: dict[str, Callable[[Mapping[str, Any], Path], Path]] = {
     "decision_curve": decision_curve_figure,
@@ -46,7 +48,7 @@ def evaluation_figures(
 
 def _of_analyses(metrics: Mapping[str, Any], folder: Path) -> list[Path]:
     """Those of the analyses that were made; what an earlier evaluation left is removed."""
-    for name in ANALYSIS_FIGURES:
+    for name in (*ANALYSIS_FIGURES, SUSPICIOUS):
         (folder / f"{name}.png").unlink(missing_ok=True)
     return [
         draw(metrics, folder / f"{name}.png")

@@ -9,6 +9,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from histocli.atomic_files import write_text
+from histocli.report.best_of_runs import is_current
+from histocli.report.difference_table import difference_table
 from histocli.report.error_gallery import SHOWN_PER_KIND
 from histocli.report.page_sections import run_section
 from histocli.report.run_summary import RunSummary
@@ -73,6 +75,9 @@ def write_page(
             title=summaries[0].name if alone else f"{len(summaries)} runs compared",
             disclaimer=DISCLAIMER,
             comparison=None if alone else comparison_table(summaries, comparison=comparison),
+            differences=difference_table(comparison)
+            if comparison is not None and not alone and is_current(comparison, summaries)
+            else None,
             runs=[
                 run_section(
                     each,

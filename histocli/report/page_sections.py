@@ -4,10 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from histocli.report.analysis_tables import analysis_tables, conformal_table
+from histocli.report.analysis_tables import analysis_tables, conformal_table, selective_table
 from histocli.report.checklists.filled import checklist_tables
+from histocli.report.class_tables import (
+    averages_table,
+    calibration_parts_table,
+    confusion_shares_table,
+)
 from histocli.report.error_gallery import ShownError, gallery
-from histocli.report.evaluation_figures import ANALYSIS_FIGURES
+from histocli.report.evaluation_figures import ANALYSIS_FIGURES, SUSPICIOUS
 from histocli.report.explanation_section import ExplanationSection, explanation_section
 from histocli.report.forest import Forest, forest
 from histocli.report.pictures import Picture, evaluation_pictures, picture
@@ -64,8 +69,11 @@ class Results:
     metrics: Table
     forest: Forest
     per_class: Table | None
+    averages: Table | None
+    shares: Table | None
     confusions: tuple[Table, ...]
     calibration: Table | None
+    calibration_parts: Table | None
     analyses: tuple[Table, ...]
     analysis_pictures: tuple[Picture, ...]
     warnings: tuple[str, ...]
@@ -153,16 +161,25 @@ def _results(summary: RunSummary, largest_bytes: int) -> Results | None:
         metrics=metrics_table(splits),
         forest=forest(names, splits),
         per_class=per_class_table(headline.metrics) if several else None,
+        averages=averages_table(headline.metrics)
+        if several and "averages" in headline.metrics
+        else None,
+        shares=confusion_shares_table(headline.metrics)
+        if "confusion_shares" in headline.metrics
+        else None,
         confusions=tuple(
             confusion_table(splits[split])
             for split, pictures in drawn.items()
             if "confusion_matrix" not in pictures
         ),
         calibration=calibration_table(splits),
+        calibration_parts=calibration_parts_table(headline.metrics)
+        if "calibration" in headline.metrics
+        else None,
         analyses=tuple(_analyses(headline.metrics)),
         analysis_pictures=tuple(
             drawn[headline.split][name]
-            for name in ANALYSIS_FIGURES
+            for name in (*ANALYSIS_FIGURES, SUSPICIOUS)
             if name in drawn[headline.split]
         ),
         warnings=tuple((headline.metrics.get("sanity") or {}).get("warnings") or ()),
@@ -179,8 +196,10 @@ def _analyses(metrics: Mapping[str, Any]) -> list[Table]:
     """Tables of the further analyses; an evaluation of an earlier version has none."""
     if "sanity" not in metrics:
         return []
-    conformal = [conformal_table(metrics)] if metrics.get("conformal") else []
-    return [*analysis_tables(metrics), *conformal]
+    found = analysis_tables(metrics)
+    if metrics.get("selective"):
+        found.append(selective_table(metrics))
+    return [*found, conformal_table(metrics)] if metrics.get("conformal") else found
 
 
 def _key_figures(metrics: Mapping[str, Any], *, several: bool) -> tuple[KeyFigure, ...]:

@@ -34,7 +34,7 @@ def sanity_table(metrics: Mapping[str, Any]) -> Table:
         ["Labels that may be wrong", percent(noise["estimated_wrong_share"])],
         ["Tiles whose label is doubted", count(noise["suspicious"])],
     ]
-    return Table("Sanity", ("", split), rows)
+    return Table("Sanity", ("Measure", split), rows)
 
 
 def agreement_table(metrics: Mapping[str, Any]) -> Table:
@@ -50,4 +50,4 @@ def agreement_table(metrics: Mapping[str, Any]) -> Table:
     notes += [
         note for name, each in (("valid", before), (split, after)) for note in reasons(name, each)
     ]
-    return Table("Validation beside it", ("", "valid", split), rows, tuple(notes))
+    return Table("Validation beside it", ("Metric", "valid", split), rows, tuple(notes))
