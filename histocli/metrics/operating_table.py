@@ -3,14 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from histocli.metrics.definitions.arrays import FloatArray
+import numpy as np
+
+from histocli.metrics.bootstrap import ALL_ALIKE
+from histocli.metrics.definitions.arrays import FloatArray, IntArray
 from histocli.metrics.definitions.confusion import OneVersusRest, confusion_matrix
 from histocli.metrics.definitions.sensitivity import sensitivity
 from histocli.metrics.definitions.specificity import specificity
 from histocli.metrics.definitions.weights import Weights
 from histocli.metrics.labelled import Labelled
 from histocli.metrics.operating_rules import OperatingRule
-from histocli.metrics.predictive_values import LOGIT, logit_intervals, values_at_prevalence
+from histocli.metrics.predictive_values import (
+    LOGIT,
+    LOGIT_OF_GROUPS,
+    logit_intervals,
+    values_at_prevalence,
+)
 from histocli.metrics.records import Record
 from histocli.metrics.uncertainty import Uncertainty, finite, record_of
 
@@ -75,8 +83,9 @@ def predictive_records(
 ) -> dict[str, Record]:
     """PPV and NPV of the decisions at a stated prevalence, with intervals.
 
-    Tiles alone: the logit interval of Mercaldo. Tiles in groups: percentiles of the clustered
-    bootstrap, and the logit interval as ``ci_unclustered``.
+    Tiles alone: the logit interval of Mercaldo. Tiles in groups: the clustered bootstrap, and the logit
+    interval as ``ci_unclustered``. Where every sample gives the same value, as when no positive is
+    missed, a group counts as one tile.
     """
     positive = tiles.positive_index
     if positive is None:
@@ -102,6 +111,16 @@ def predictive_records(
     for name, interval in zip(names, plain, strict=True):
         records[name]["ci_unclustered"] = [finite(interval.low), finite(interval.high)]
         records[name]["method_unclustered"] = LOGIT
+    alike = [name for name in names if records[name].get("reason") == ALL_ALIKE]
+    if alike:
+        by_group = logit_intervals(
+            *_counts_of_groups(tiles, positive, clusters), prevalence, uncertainty.confidence
+        )
+        for name, interval in zip(names, by_group, strict=True):
+            if name in alike:
+                bounds = {"ci_low": finite(interval.low), "ci_high": finite(interval.high)}
+                records[name] |= {**bounds, "method": LOGIT_OF_GROUPS}
+                del records[name]["reason"]
     return records
 
 
@@ -122,3 +141,13 @@ def _counts(tiles: Labelled, positive: int) -> tuple[float, float, float, float]
         float((~truth & ~called).sum()),
         float((~truth).sum()),
     )
+
+
+def _counts_of_groups(
+    tiles: Labelled, positive: int, clusters: IntArray
+) -> tuple[float, float, float, float]:
+    """The same, a group with tiles of a class counting as one of them."""
+    hits, positives, rejected, negatives = _counts(tiles, positive)
+    truth = tiles.is_class(positive)
+    of_class, of_rest = (float(len(np.unique(clusters[each]))) for each in (truth, ~truth))
+    return hits / positives * of_class, of_class, rejected / negatives * of_rest, of_rest

@@ -7,7 +7,7 @@ from scipy.special import expit, ndtri
 from histocli.metrics.definitions.arrays import FloatArray, ratio
 from histocli.metrics.intervals import UNDEFINED, Interval
 
-LOGIT = "logit (Mercaldo)"
+LOGIT, LOGIT_OF_GROUPS = "logit (Mercaldo)", "logit (Mercaldo, groups as cases)"
 
 
 def values_at_prevalence(

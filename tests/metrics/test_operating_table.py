@@ -4,7 +4,7 @@ import pytest
 from histocli.metrics.labelled import Labelled
 from histocli.metrics.operating_rules import parse_rules
 from histocli.metrics.operating_table import operating_points, predictive_records
-from histocli.metrics.predictive_values import LOGIT
+from histocli.metrics.predictive_values import LOGIT, logit_intervals
 from histocli.metrics.uncertainty import Uncertainty
 from tests.metrics.conftest import MakePredictions
 
@@ -54,6 +54,28 @@ def test_in_groups_they_are_resampled_by_group_and_the_logit_interval_stands_bes
         assert record["value"] == pytest.approx(plain["value"])
         assert record["ci_unclustered"] == [plain["ci_low"], plain["ci_high"]]
         assert "clustered" in record["method"]
+
+
+def test_where_no_positive_is_missed_a_group_counts_as_one_tile() -> None:
+    truth = np.arange(200) % 2
+    tiles = Labelled(
+        tiles=tuple(map(str, range(200))),
+        classes=("normal", "tumor"),
+        positive_index=1,
+        labels=truth,
+        # Two of ten negatives are false alarms, more in some groups than in others.
+        predicted=np.where((truth == 1) | (np.arange(200) % 50 < 10), 1, 0).astype(np.int64),
+        probabilities=np.full((200, 2), 0.5),
+        calibrated=None,
+        groups=tuple(f"slide {row // 10}" for row in range(200)),
+    )
+    record = predictive_records(tiles, 0.1, QUICK)["negative_predictive_value"]
+    expected = logit_intervals(20, 20, 16, 20, 0.1)[1]
+    assert record["value"] == 1
+    assert record["method"] == "logit (Mercaldo, groups as cases)"
+    assert (record["ci_low"], record["ci_high"]) == pytest.approx((expected.low, expected.high))
+    assert record["ci_low"] < record["ci_unclustered"][0]
+    assert "reason" not in record
 
 
 def test_several_classes_have_no_operating_points(make_predictions: MakePredictions) -> None:
