@@ -146,6 +146,7 @@ def _read_model(path: Path) -> ModelCard:
             temperature=None if temperature is None else float(temperature),
             parameters=None if parameters is None else int(parameters),
             weights=content.get("weights"),
+            members=len(content.get("members") or ()),
             calibration_method=(content.get("calibration") or {}).get("method"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

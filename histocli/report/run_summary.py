@@ -30,6 +30,7 @@ class ModelCard:
     parameters: int | None
     weights: str | None
     calibration_method: str | None = None
+    members: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from histocli.report.checklists.facts import FACTS
@@ -27,6 +29,18 @@ def test_what_a_run_knows_is_filled_in_and_the_rest_left_to_the_author(make_run:
     assert claim["7"].startswith("Data set data")
     assert "test: AUROC 0." in claim["32"]
     assert claim["44"] == AUTHOR
+    assert claim["27"] == "None: a single model."
+    assert "test, at the stored operating point: Sensitivity 0." in claim["38"]
+    assert "(0." in claim["38"]
+
+
+def test_an_ensemble_is_called_one(make_run: MakeRun) -> None:
+    run = make_run(classes=("a", "b", "c"))
+    card = json.loads((run / "best_model.json").read_text())
+    (run / "best_model.json").write_text(json.dumps({**card, "members": ["one", "two"]}))
+    claim = {row[0]: row[2] for row in checklist_tables(collect_run(run))[1].rows}
+    assert claim["27"] == "The mean of 2 models."
+    assert "Balanced accuracy 0." in claim["38"]
 
 
 def test_an_unfinished_run_leaves_results_to_the_author(make_run: MakeRun) -> None:

@@ -152,6 +152,24 @@ def _performance(summary: RunSummary) -> str | None:
     return f"{'; '.join(parts)}." if parts else None
 
 
+def _diagnostic(summary: RunSummary) -> str | None:
+    headline = summary.headline
+    if headline is None:
+        return None
+    several = headline.metrics.get("positive_class") is None
+    names = ("accuracy", "balanced_accuracy") if several else ("sensitivity", "specificity")
+    entries = headline.metrics["metrics"]
+    parts = [f"{metric_label(name)} {estimate(entries.get(name))}" for name in names]
+    return f"{headline.split}, at the stored operating point: {', '.join(parts)}."
+
+
+def _ensemble(summary: RunSummary) -> str | None:
+    if summary.model is None:
+        return None
+    members = summary.model.members
+    return f"The mean of {count(members)} models." if members else "None: a single model."
+
+
 def _section(key: str, sentence: str) -> Fact:
     def fact(summary: RunSummary) -> str | None:
         return sentence if _judged(summary, key) else None
@@ -203,6 +221,8 @@ FACTS: dict[str, Fact] = {
     "measures": _measures,
     "uncertainty": _uncertainty,
     "performance": _performance,
+    "diagnostic": _diagnostic,
+    "ensemble": _ensemble,
     "subgroups": _section("subgroups", "Subgroups were evaluated: see the table of subgroups."),
     "aggregated": _section(
         "aggregated", "Groups were evaluated: see the table of slides or patients."

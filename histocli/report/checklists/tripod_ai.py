@@ -47,7 +47,11 @@ TRIPOD_AI = (
     Item("20c", "Development and evaluation data compared", ("partition",)),
     Item("21", "Number of participants and outcome events in each analysis", ("sizes",)),
     Item("22", "The full model, so that others can predict", ("files",)),
-    Item("23a", "Performance with intervals, also in subgroups", ("performance", "subgroups")),
+    Item(
+        "23a",
+        "Performance with intervals, also in subgroups",
+        ("performance", "diagnostic", "subgroups"),
+    ),
     Item("23b", "Heterogeneity between clusters", ("aggregated",)),
     Item("24", "Results of updating the model"),
     Item("25", "Interpretation, also of fairness"),
