@@ -57,7 +57,7 @@ def test_calibration_is_shown_in_all_parts_before_and_after() -> None:
     rows = {row[0]: row[1:] for row in table.rows}
     for title, name in (
         ("ECE, bins of equal mass", "equal_mass_calibration_error"),
-        ("its reliability (0 is best)", "brier_reliability"),
+        ("Brier: reliability (0 is best)", "brier_reliability"),
         ("Slope (1 is best)", "calibration_slope"),
     ):
         assert rows[title] == [
