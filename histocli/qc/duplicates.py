@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -60,6 +61,7 @@ def find_duplicates(
     comparable: Sequence[int] = (),
     *,
     distance: int = LARGEST_DISTANCE,
+    rich: NDArray[np.bool_] | None = None,
 ) -> DuplicateSets:
     """Group tiles by what they show.
 
@@ -69,9 +71,10 @@ def find_duplicates(
         hashes: What each tile looks like, shape ``(N, 32)``.
         comparable: Places of the tiles that show enough for their look to say something.
         distance: Coarse bits of the hashes that may differ.
+        rich: Of each tile, whether it shows much; those that show little are compared more strictly.
     """
     identical = _identical(tiles, digests)
-    near = [] if hashes is None else _near(tiles, hashes, comparable, identical, distance)
+    near = [] if hashes is None else _near(tiles, hashes, comparable, identical, distance, rich)
     leaks = [_leak(tiles, places, "identical") for places in identical]
     # A set that leaks by its identical tiles alone would be told twice.
     leaks += [_leak(tiles, places, "near") for places in near]
@@ -104,6 +107,7 @@ def _near(
     comparable: Sequence[int],
     identical: Sequence[Sequence[int]],
     distance: int,
+    rich: NDArray[np.bool_] | None,
 ) -> list[list[int]]:
     """Connected sets; of identical tiles, and of those that hash alike, one stands for all."""
     copies = {places[0]: places for places in identical}
@@ -111,9 +115,11 @@ def _near(
     singles = np.array([place for place in comparable if place not in others], np.int64)
     if len(singles) < 2:
         return []
-    distinct, which = np.unique(hashes[singles], axis=0, return_inverse=True)
+    distinct, first, which = np.unique(
+        hashes[singles], axis=0, return_index=True, return_inverse=True
+    )
     which = which.reshape(-1)
-    pairs = near_pairs(distinct, distance)
+    pairs = near_pairs(distinct, distance, None if rich is None else rich[singles[first]])
     links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(distinct),) * 2)
     count, component = connected_components(links, directed=False)
     label = component[which]

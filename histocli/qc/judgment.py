@@ -14,6 +14,7 @@ from histocli.qc.thresholds import Thresholds, fit_thresholds
 from histocli.qc.verdict import (
     CONTRADICTORY,
     DUPLICATE,
+    MUCH_TISSUE_FRACTION,
     NEAR_DUPLICATE,
     WRONG_SIZE,
     Verdict,
@@ -81,6 +82,7 @@ def judge_tiles(
         measured.hashes,
         [p for p in readable if not SHOWS_NOTHING & set(verdicts[p].reasons)],
         distance=distance,
+        rich=measured.column("tissue_fraction") >= MUCH_TISSUE_FRACTION,
     )
     of_the_set = (
         (CONTRADICTORY, duplicates.contradicted),

@@ -22,15 +22,22 @@ BANDS, BAND_BITS = 4, 16
 SURE_DISTANCE = 2 * BANDS - 1
 # Unrelated tiles differ in 32 of the 63 coarse bits and in 127 of the 255 fine ones, give or take 4 and 8.
 LARGEST_DISTANCE, FINE_DISTANCE = 16, 80
+STRICT_FINE_DISTANCE = 64
 CANDIDATES_AT_ONCE = 2**21
 
 
-def near_pairs(hashes: Bits, distance: int = LARGEST_DISTANCE) -> Pairs:
+def near_pairs(
+    hashes: Bits,
+    distance: int = LARGEST_DISTANCE,
+    rich: NDArray[np.bool_] | None = None,
+) -> Pairs:
     """Pairs of tiles that look nearly the same.
 
     Args:
         hashes: Of distinct tiles, shape ``(N, 32)``.
         distance: Coarse bits that may differ, 16 at most; the fine bits then must agree, too.
+        rich: False for tiles that show little, whose hashes follow from a few specks: they are compared
+            more strictly. All show much if not given.
 
     Returns:
         Shape ``(M, 2)``, the smaller index first, sorted, none twice.
@@ -38,6 +45,7 @@ def near_pairs(hashes: Bits, distance: int = LARGEST_DISTANCE) -> Pairs:
     if not 0 <= distance <= LARGEST_DISTANCE:
         raise ValueError(f"distance {distance} is not 0 to {LARGEST_DISTANCE}")
     own = coarse(hashes)
+    much = np.ones(len(hashes), np.bool_) if rich is None else rich
     tables = [_buckets(_band(own, band)) for band in range(BANDS)]
     found = [np.empty((0, 2), np.int64)]
     for orientation in range(ORIENTATIONS):
@@ -47,10 +55,12 @@ def near_pairs(hashes: Bits, distance: int = LARGEST_DISTANCE) -> Pairs:
             for flip in (0, *(1 << bit for bit in range(BAND_BITS))):
                 keys = _band(query, band) ^ flip
                 for some, asking in _candidates(keys, order, starts):
-                    near = np.bitwise_count(own[some] ^ query[asking]) <= distance
+                    both = much[some] & much[asking]
+                    limit = np.where(both, distance, min(distance, SURE_DISTANCE))
+                    near = np.bitwise_count(own[some] ^ query[asking]) <= limit
                     first, second = some[near], asking[near]
                     fine = np.bitwise_count(hashes[first] ^ turned[second]).sum(axis=1, dtype=int)
-                    agree = fine <= FINE_DISTANCE
+                    agree = fine <= np.where(both[near], FINE_DISTANCE, STRICT_FINE_DISTANCE)
                     found.append(np.stack([first[agree], second[agree]], axis=1))
     return np.unique(np.concatenate(found), axis=0)
 

@@ -31,7 +31,7 @@ class Thresholds:
             what is sharp depends on the resolution. 1 in 400 tiles has less (P, L), most of them out of
             focus; after a blur of 1.5 px nearly all have.
         minimum_relative_fine_detail: Less, as a share of the data set's upper quartile, is ``blur``
-            where relative sharpness is below 0.6, too. 1 in 400 tiles beside those above has less (P),
+            where relative sharpness is below 0.6, too. 1 in 600 tiles beside those above has less (P),
             none (L, K); after a blur of 1 px all of P and four in five of L have.
         minimum_brightness: Less is ``dark``. The darkest sound tiles have 0.16 (K) and 0.18 (P),
             crowded lymphocytes; tiles beyond the slide's edge have 0.10 to 0.15.

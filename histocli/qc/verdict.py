@@ -19,9 +19,10 @@ RELATIVE_MEASURES = {"relative_sharpness": "sharpness", "relative_fine_detail": 
 SOFT_RELATIVE_SHARPNESS = 0.6
 # Less is one color: a decoder's filling, a failed read.
 CONSTANT_CONTRAST = 1 / 255
-# Tissue without a nucleus is pale where it is less dense than this, as muscle and blood in a strong eosin
-# are not, and covers a fifth of the tile, as the thin septa of fat do not.
-PALE_STRONG_DENSITY, PALE_TISSUE_FRACTION = 0.9, 0.2
+# Less tissue, thin septa of fat or a torn edge, says little of finer things.
+MUCH_TISSUE_FRACTION = 0.2
+# Tissue without a nucleus is pale where it is less dense: muscle and blood in a strong eosin are not.
+PALE_STRONG_DENSITY = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def is_under_stained(measures: Measures, thresholds: Thresholds) -> bool:
     no_nucleus = (
         measures["peak_nuclear_density"] < thresholds.minimum_peak_nuclear_density
         and measures["strong_density"] < PALE_STRONG_DENSITY
-        and measures["tissue_fraction"] >= PALE_TISSUE_FRACTION
+        and measures["tissue_fraction"] >= MUCH_TISSUE_FRACTION
     )
     return (
         _has_tissue(measures, thresholds)
@@ -136,12 +137,15 @@ def is_blurred(measures: Measures, thresholds: Thresholds) -> bool:
     """Tissue out of focus, by any standard or by that of its data set."""
     nan = float("nan")
     sharpness, detail = (measures.get(name, nan) for name in RELATIVE_MEASURES)
+    slightly = (
+        detail < thresholds.minimum_relative_fine_detail
+        and sharpness < SOFT_RELATIVE_SHARPNESS
+        and measures["tissue_fraction"] >= MUCH_TISSUE_FRACTION
+    )
     return _has_tissue(measures, thresholds) and (
         measures["sharpness"] < thresholds.minimum_sharpness
         or sharpness < thresholds.minimum_relative_sharpness
-        or (
-            detail < thresholds.minimum_relative_fine_detail and sharpness < SOFT_RELATIVE_SHARPNESS
-        )
+        or slightly
     )
 
 

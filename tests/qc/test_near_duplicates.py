@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from histocli.data.layouts import open_source
 from histocli.qc import near_duplicates
-from histocli.qc.near_duplicates import FINE_DISTANCE, LARGEST_DISTANCE, SURE_DISTANCE, near_pairs
+from histocli.qc.near_duplicates import (
+    FINE_DISTANCE,
+    LARGEST_DISTANCE,
+    STRICT_FINE_DISTANCE,
+    SURE_DISTANCE,
+    near_pairs,
+)
 from histocli.qc.perceptual_hash import coarse, orientations, perceptual_hashes
 
 Hashes = NDArray[np.uint8]
@@ -70,6 +76,23 @@ def test_copies_moved_by_two_pixels_are_mostly_found(pcam: Path) -> None:
     right = pairs[:, 1] - pairs[:, 0] == len(tiles)
     assert right.sum() > 0.7 * len(tiles)
     assert right.all()
+
+
+def test_tiles_that_show_little_are_compared_more_strictly() -> None:
+    first = np.random.default_rng(0).integers(0, 256, 32).astype(np.uint8)
+    # The bit of the mean is never set.
+    first[0] &= 0x7F
+    pairs = {}
+    for bits in (STRICT_FINE_DISTANCE, FINE_DISTANCE):
+        second = np.unpackbits(first)
+        # From the highest frequencies on, which the coarse bits leave out.
+        second[-bits:] ^= 1
+        hashes = np.stack([first, np.packbits(second)])
+        pairs[bits] = [
+            len(near_pairs(hashes, rich=np.array(rich)))
+            for rich in ([True, True], [True, False], [False, False])
+        ]
+    assert pairs == {STRICT_FINE_DISTANCE: [1, 1, 1], FINE_DISTANCE: [1, 0, 0]}
 
 
 def test_chunks_of_candidates_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,10 @@ NAN = float("nan")
         ({"relative_sharpness": NAN}, ()),
         ({"relative_sharpness": 0.5}, ()),
         ({"relative_sharpness": 0.5, "relative_fine_detail": 0.2}, ("blur",)),
+        (
+            {"relative_sharpness": 0.5, "relative_fine_detail": 0.2, "tissue_fraction": 0.15},
+            (),
+        ),
         # Lymphocytes of a strong contrast.
         ({"relative_fine_detail": 0.2}, ()),
         ({"relative_fine_detail": 0.2, "relative_sharpness": NAN}, ()),
