@@ -71,12 +71,18 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tiles", type=int, default=600)
     arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True)
-    with tempfile.TemporaryDirectory() as drawn:
+    if arguments.folder.exists():
+        parser.error(f"{arguments.folder} exists; name another folder")
+    arguments.folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=arguments.folder.parent) as drawn:
         # Neither data set has files that cannot be read.
         write_phantom(Path(drawn) / "phantom", tiles=arguments.tiles, faults=False)
         source = histocli.open_tiles(Path(drawn) / "phantom")
-        LAYOUTS[arguments.layout](source, arguments.folder)
+        # Under its name only when it is whole: who interrupts this can call it again.
+        made = Path(drawn) / "made"
+        made.mkdir()
+        LAYOUTS[arguments.layout](source, made)
+        made.rename(arguments.folder)
 
 
 if __name__ == "__main__":

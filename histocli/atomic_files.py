@@ -43,6 +43,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def final_name(path: Path) -> Path:
+    """The name that a temporary file was to take; any other path stays as it is."""
+    if _TEMPORARY.fullmatch(path.name):
+        return path.with_name(path.name[1:].rpartition(".tmp-")[0])
+    return path
+
+
 def remove_temporary_files(folder: Path) -> None:
     """Remove what killed processes were about to write. Only where no other is at work."""
     for path in folder.rglob(".*.tmp-*"):

@@ -101,7 +101,9 @@ class RunRecord:
             content = parse_json(path.read_text())
             return cls(**content)
         except FileNotFoundError:
-            raise InputError(f"{folder}: not made by histo (it has no {RECORD_NAME})") from None
+            raise InputError(
+                f"{folder}: not made by histo (it has no {RECORD_NAME}); name a folder that it wrote"
+            ) from None
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{path}: damaged ({error}); run the command again") from error
 

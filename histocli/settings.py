@@ -33,9 +33,10 @@ SCALING: JsonDict = {"panel": "Scale out"}
 class Section(BaseModel):
     """One table of ``histo.toml``; the options that every command has."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    seed: int = Field(0, ge=0, description="Seed of everything random.")
+    # What torch takes.
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of everything random.")
     quiet: bool = Field(False, description="Print results only, no progress.")
     verbose: bool = Field(False, description="Print more, and the traceback of an error.")
     offline: bool = Field(False, description="Never use the network.")

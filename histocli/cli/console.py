@@ -60,11 +60,13 @@ class Terminal:
         quiet: No progress, no messages.
         verbose: More of both.
         as_json: The result is one JSON object on stdout.
+        again: What to do after an interruption.
     """
 
     quiet: bool = False
     verbose: bool = False
     as_json: bool = False
+    again: str = "run the same command again"
     out: Console = field(default_factory=lambda: Console(file=sys.stdout, highlight=False))
     err: Console = field(default_factory=lambda: Console(file=sys.stderr, highlight=False))
 

@@ -70,6 +70,8 @@ def run_or_newest(named: Path | None, runs: Path, terminal: Terminal) -> Path:
         found = next((path for path in (named, runs / named) if path.exists()), None)
         if found is None:
             raise InputError(f"{named}: no such run, here or in {runs}; {_runs_there(runs)}")
+        if not found.is_dir():
+            raise InputError(f"{found}: a file, not the folder of a run; {_runs_there(runs)}")
         return found
     run = newest_run(runs)
     terminal.say(f"run: {run} (newest)")

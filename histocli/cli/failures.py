@@ -1,17 +1,19 @@
 """How a command fails: in one line that says what to do, and with an exit code."""
 
 import errno
+import os
 import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import typer
 
-from histocli.atomic_files import DISK_FULL, is_full
+from histocli.atomic_files import DISK_FULL, final_name, is_full
 from histocli.cli.console import Terminal
 from histocli.errors import ExhaustedError, HistoError, SettingsError, StoppedError
 
@@ -26,6 +28,10 @@ UNUSABLE = {
     errno.ENOTDIR,
     errno.EISDIR,
     errno.EEXIST,
+    # A folder that cannot be made, a name that no disk takes.
+    errno.ENOENT,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
 }
 
 
@@ -36,10 +42,10 @@ def with_errors(terminal: Terminal, function: Callable[..., None], *arguments: A
         Exit: With the error's code.
     """
     try:
-        with _signals_as_errors():
+        with _signals_as_errors(terminal.again):
             function(*arguments)
     except KeyboardInterrupt:
-        terminal.error("interrupted; run the same command again to continue", INTERRUPTED)
+        terminal.error(f"interrupted; {terminal.again}", INTERRUPTED)
         raise typer.Exit(INTERRUPTED) from None
     except (typer.Exit, typer.Abort):
         raise
@@ -61,7 +67,7 @@ def _in_words(error: Exception) -> tuple[str, int]:
     if isinstance(error, HistoError):
         return str(error), error.exit_code
     if isinstance(error, OSError) and error.errno in UNUSABLE and error.filename:
-        path = error.filename2 or error.filename
+        path = final_name(Path(os.fsdecode(error.filename2 or error.filename)))
         return f"{path}: {error.strerror}; name another path", SettingsError.exit_code
     if is_full(error):
         return f"{DISK_FULL} ({error})", HistoError.exit_code
@@ -69,13 +75,13 @@ def _in_words(error: Exception) -> tuple[str, int]:
 
 
 @contextmanager
-def _signals_as_errors() -> Iterator[None]:
+def _signals_as_errors(again: str) -> Iterator[None]:
     """Turn a scheduler's SIGTERM and SIGUSR1 into an error: what is done is on disk already."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
         name = signal.Signals(number).name
-        raise StoppedError(f"stopped by {name}; run the same command again to continue")
+        raise StoppedError(f"stopped by {name}; {again}")
 
     names = [name for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():

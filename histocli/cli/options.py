@@ -27,6 +27,8 @@ COMMON = (
     "overwrite",
 )
 COMMON_PANEL = "Common options"
+# Commands that go on where they were stopped; the others begin anew, and `train` says how by itself.
+CONTINUED = ("normalize", "qc", "predict", "data_fetch")
 SHORT_FLAGS: Mapping[str, str] = {"output": "-o", "quiet": "-q", "verbose": "-v"}
 
 
@@ -48,6 +50,8 @@ def with_settings(section: str) -> Callable[[Command], Command]:
             given = {name: values.pop(name) for name in fields}
             typed = {name: value for name, value in given.items() if _was_typed(ctx, name)}
             terminal = Terminal(given["quiet"], given["verbose"], given["json_output"])
+            if section in CONTINUED:
+                terminal.again += " to continue"
             with_errors(terminal, _call, command, section, config, typed, values, terminal)
 
         wrapper.__signature__ = signature.replace(  # type: ignore[attr-defined] # functions have it

@@ -48,6 +48,8 @@ def report(
         if run
         else all_runs(settings.runs)
     )
+    # Named twice is one run: nothing is compared with itself.
+    folders = list({folder.resolve(): folder for folder in folders}.values())
     summaries = [collect_run(folder) for folder in folders]
     comparison = collect_comparison(comparison_folder(folders, settings.runs))
     tables = _tables(summaries, comparison, with_intervals=settings.format in MARKUPS)

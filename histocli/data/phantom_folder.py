@@ -215,7 +215,8 @@ def _make_room(folder: Path, *, overwrite: bool) -> None:
         raise SettingsError(
             f"{folder} holds something that is no phantom; name a new or an empty folder"
         )
-    if not overwrite:
+    # Written last: without it a phantom was interrupted, and is begun anew.
+    if not overwrite and (folder / "labels.csv").is_file():
         raise SettingsError(
             f"{folder} holds a phantom already; pass --overwrite to replace it, or name another"
         )

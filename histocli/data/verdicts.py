@@ -77,7 +77,9 @@ def read_verdicts(path: Path) -> dict[str, TileVerdict]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; name the qc.csv that `histo qc` wrote") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot read the verdicts: {error}") from error
+        raise InputError(
+            f"{path}: cannot read the verdicts ({error}); name the qc.csv that `histo qc` wrote"
+        ) from error
     return found
 
 

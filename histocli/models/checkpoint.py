@@ -57,7 +57,9 @@ def load_card(run: Path, name: str = BEST) -> ModelCard:
     try:
         return ModelCard.from_json(content)
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{run / name}.json: damaged model description ({error!r})") from error
+        raise InputError(
+            f"{run / name}.json: damaged model description ({error!r}); train again"
+        ) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -71,9 +73,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; was the run trained to its end?") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: damaged ({error})") from error
+        raise InputError(f"{path}: damaged ({error}); restore it or train again") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path}: damaged (no JSON object)")
+        raise InputError(f"{path}: damaged (no JSON object); restore it or train again")
     return content
 
 

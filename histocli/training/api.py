@@ -1,5 +1,6 @@
 """One whole training run: open the data, begin or find the run, fit, record."""
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -210,5 +211,6 @@ def _stopped(record: RunRecord, run: Path, processes: Processes) -> None:
 
 
 def _how_to_continue(run: Path) -> str:
-    runs = "" if run.parent == Path("runs") else f" --runs {run.parent}"
-    return f"continue with `histo train --resume --name {run.name}{runs}`"
+    options = ["--resume", "--name", run.name]
+    options += [] if run.parent == Path("runs") else ["--runs", str(run.parent)]
+    return f"continue with `{shlex.join(['histo', 'train', *options])}`"

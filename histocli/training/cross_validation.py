@@ -1,5 +1,6 @@
 """Cross-validation: one run for each fold, each tile predicted by the model that has not seen it."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from histocli.atomic_files import write_json
+from histocli.errors import InterruptedRunError, StoppedError
 from histocli.metrics.definitions.auroc import auroc
 from histocli.predictions import Predictions
 from histocli.run_record import RunRecord
@@ -69,7 +71,14 @@ def cross_validate(
             continue
         options = replace(request.options, run=parent, seed=member.seed)
         part = replace(request, name=member.name, options=options, fold=member.fold, resume=False)
-        facts.append(run_training(part, monitor).facts)
+        try:
+            facts.append(run_training(part, monitor).facts)
+        except (StoppedError, InterruptedRunError) as error:
+            # What is said there continues this member alone.
+            what, name = str(error).partition(";")[0], shlex.quote(parent.name)
+            raise type(error)(
+                f"{what}; run the same command again with --name {name} to continue"
+            ) from None
     if request.dry_run:
         return {**facts[0], "folds": folds, "repeats": repeats, "runs": len(members)}
     return _sum_up(parent, members, folds, repeats, request.plan)

@@ -78,7 +78,7 @@ def _rows(path: Path) -> list[list[str]]:
         with path.open(newline="") as file:
             return list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot read the splits ({error})") from error
+        raise InputError(f"{path}: cannot read the splits ({error}); train again") from error
 
 
 def _mean_by_tile(tables: Sequence[Predictions], classes: Sequence[str]) -> Predictions:

@@ -41,7 +41,7 @@ def recorded_tiles(run: Path) -> list[RecordedTile]:
                 for row in csv.DictReader(file)
             ]
     except (OSError, KeyError, ValueError, csv.Error) as error:
-        raise InputError(f"{path}: cannot read the splits ({error})") from error
+        raise InputError(f"{path}: cannot read the splits ({error}); train again") from error
 
 
 def labels_of_training(

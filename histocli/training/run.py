@@ -36,7 +36,10 @@ def find_stopped(runs: Path, name: str | None) -> tuple[Path, RunRecord]:
 
     Raises:
         SettingsError: If there is none.
+        InputError: If the named one is not there.
     """
+    if name and not (runs / name).is_dir():
+        raise InputError(f"{runs / name}: no such run; start it without --resume")
     folders = [runs / name] if name else [path.parent for path in runs.glob(f"*/{RECORD_NAME}")]
     records = [(folder, RunRecord.read(folder)) for folder in folders]
     open_runs = [(f, r) for f, r in records if r.command == "train" and r.state != "done"]
@@ -174,7 +177,7 @@ def _stated_splits(run: Path) -> dict[str, Split]:
         with path.open(newline="", encoding="utf-8") as file:
             return {row["tile"]: SPLIT_ALIASES[row["split"]] for row in csv.DictReader(file)}
     except (OSError, KeyError, ValueError, csv.Error) as error:
-        raise InputError(f"{path}: cannot read the splits ({error})") from error
+        raise InputError(f"{path}: cannot read the splits ({error}); train again") from error
 
 
 def discard_run(run: Path) -> None:

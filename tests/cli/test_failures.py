@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 import typer
+from typer.testing import CliRunner
 
+from histocli.cli.app import app
 from histocli.cli.console import Terminal
 from histocli.cli.failures import with_errors
 from histocli.data.layouts import open_source
@@ -42,8 +44,19 @@ def wrapped() -> Exception:
         (torch.OutOfMemoryError("CUDA out of memory"), 1, "error: out of memory: run again"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 1, "error: out of memory"),
         (RuntimeError("can't start new thread"), 1, "error: out of memory: run again"),
+        (ImportError("a.so: failed to map segment from shared object"), 1, "error: out of memory"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), 1, "error: out of memory: run again"),
         (PermissionError(errno.EACCES, "Permission denied", "out"), 2, "out: Permission denied"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "/no/.a.html.tmp-12"),
+            2,
+            "error: /no/a.html: No such file or directory; name another path",
+        ),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "aa"),
+            2,
+            "aa: File name too long; name",
+        ),
         (InputError("data: no tiles"), 3, "error: data: no tiles\n"),
         (KeyError("x"), 1, "unexpected KeyError: 'x'; --verbose shows where"),
     ],
@@ -60,6 +73,27 @@ def test_each_refusal_has_its_words_and_its_code(
     printed = capsys.readouterr().err
     assert said in printed
     assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("normalize data", "interrupted; run the same command again to continue"),
+        ("data fetch pcam", "interrupted; run the same command again to continue"),
+        ("report", "interrupted; run the same command again"),
+        ("demo data", "interrupted; run the same command again"),
+    ],
+)
+def test_only_who_continues_promises_it(
+    typed: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("histocli.cli.options._call", interrupt)
+    result = CliRunner().invoke(app, typed.split())
+    assert result.exit_code == 130
+    assert result.stderr == f"error: {said}\n"
 
 
 @contextmanager

@@ -122,6 +122,17 @@ def test_a_folder_in_use_is_refused(binary: Path, tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
+def test_an_interrupted_phantom_is_begun_anew(tmp_path: Path) -> None:
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_phantom(tmp_path / "data", tiles=64, size_px=64, progress=interrupt)
+    write_phantom(tmp_path / "data", tiles=60, size_px=64)
+    write_phantom(tmp_path / "fresh", tiles=60, size_px=64)
+    assert content(tmp_path / "data") == content(tmp_path / "fresh")
+
+
 def test_overwrite_leaves_nothing_of_the_earlier_phantom(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     write_phantom(folder, tiles=64, size_px=64)

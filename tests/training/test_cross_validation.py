@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from histocli.errors import InputError
+from histocli.errors import InputError, InterruptedRunError
 from histocli.metrics.definitions.auroc import auroc
 from histocli.models.checkpoint import load_model
 from histocli.predictions import Predictions
@@ -95,6 +95,17 @@ def test_the_same_command_continues_and_trains_no_fold_twice(phantom: Path, tmp_
     assert any("fold-1 has ended already" in line for line in monitor.said)
     summary = json.loads((tmp_path / "cv" / "cross_validation.json").read_text())
     assert [member["run"] for member in summary["members"]] == ["fold-1", "fold-2"]
+
+
+def test_an_interruption_says_how_all_folds_continue(phantom: Path, tmp_path: Path) -> None:
+    def interrupt(stage: str) -> None:
+        if stage.startswith("epoch 1 of"):
+            raise KeyboardInterrupt
+
+    named = replace(request(phantom, tmp_path), name="two folds")
+    said = "run the same command again with --name 'two folds' to continue"
+    with pytest.raises(InterruptedRunError, match=said):
+        cross_validate(named, SilentMonitor(interrupt), folds=2, repeats=1)
 
 
 def test_more_folds_than_groups_are_refused(phantom: Path, tmp_path: Path) -> None:

@@ -110,16 +110,16 @@ def test_a_stopped_run_continues_after_its_last_step_to_the_same_weights(
         if under_way.startswith(stage) and seen == batches:
             os.kill(os.getpid(), number)
 
-    with pytest.raises(error, match="histo train --resume --name stopped"):
-        train("stopped", SilentMonitor(interrupt), **mixing)
-    run = undisturbed.parent / "stopped"
+    with pytest.raises(error, match="histo train --resume --name 'stopped here'"):
+        train("stopped here", SilentMonitor(interrupt), **mixing)
+    run = undisturbed.parent / "stopped here"
     assert RunRecord.read(run).state == "stopped"
     state = json.loads((run / "last.json").read_text())
     if "of" in stage:
         # Whole steps only: with two batches a step, an odd one is done again or waited for.
         assert 0 < state["epoch"]["batches"] < 6
         assert state["epoch"]["batches"] % 2 == 0
-    train("stopped", resume=True)
+    train("stopped here", resume=True)
     for name in ("best_model.safetensors", "best_model.json", "splits.csv", "validation.csv"):
         assert (run / name).read_bytes() == (undisturbed / name).read_bytes(), name
     assert RunRecord.read(run).state == "done"

@@ -129,7 +129,8 @@ def _parquet(source: Any, name: PurePath) -> Any:
 
 
 def _unreadable(name: PurePath, error: Exception) -> InputError:
-    return InputError(f"{name}: cannot read the table: {error}")
+    advice = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else "write it again"
+    return InputError(f"{name}: cannot read the table ({error}); {advice}")
 
 
 def _row_to_tile(row: Row, columns: Mapping[str, str], where: str) -> Tile:
