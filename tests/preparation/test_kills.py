@@ -50,6 +50,8 @@ def begin(command: Sequence[str]) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.slow
+# Twenty processes begin, one after the other, on a machine that may be busy with others.
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("to", ["folder", "npz"])
 def test_killed_at_any_moment_a_run_ends_with_the_bytes_of_an_undisturbed_one(
     many: Path, tmp_path: Path, to: str
