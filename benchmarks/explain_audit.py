@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from histocli.run_record import RunRecord
+
 DOCUMENT = Path(__file__).parents[1] / "docs" / "explanations.md"
 FIGURES = ("gradcam_analysis", "average_maps", "faithfulness", "sanity")
 MARKS = ("<!-- audit: begin -->", "<!-- audit: end -->")
@@ -40,7 +42,9 @@ def main() -> None:
         [
             MARKS[0],
             "",
-            *headline(result),
+            *headline(result, RunRecord.read(arguments.run)),
+            "",
+            *faithfulness_table(result),
             "",
             *location_table(result),
             "",
@@ -54,9 +58,19 @@ def main() -> None:
     print(section)
 
 
-def headline(result: Mapping[str, Any]) -> Iterator[str]:
-    """The verdict, and each check with what it says."""
-    audit = result["audit"]
+def headline(result: Mapping[str, Any], record: RunRecord) -> Iterator[str]:
+    """How the model was trained, the verdict, and each check with what it says."""
+    audit, settings, learned = result["audit"], record.settings, record.results
+    how = (
+        "--transfer frozen"
+        if settings["transfer"] == "frozen"
+        else f"--recipe {settings['recipe']}"
+    )
+    tiles = sum(learned["splits"]["train"].values())
+    yield (
+        f"Trained by `histo train --arch {settings['arch']} {how} --stain {settings['stain']} --seed "
+        f"{record.seed}` on {tiles:,} tiles; AUROC on validation {learned['best_valid_auroc']:.3f}."
+    )
     verdict = audit["verdict"]
     state = "passes" if verdict["passes"] else "fails"
     yield (
@@ -67,6 +81,21 @@ def headline(result: Mapping[str, Any]) -> Iterator[str]:
     for check in verdict["checks"]:
         outcome = "passes" if check["passed"] else "**fails**"
         yield f"| {check['name']} | {outcome} | {check['says']} |"
+
+
+def faithfulness_table(result: Mapping[str, Any]) -> Iterator[str]:
+    """Every measure of the map and of the maps that it is compared with, with the paired tests."""
+    measures = result["audit"]["faithfulness"]["measures"]
+    others = list(next(iter(measures.values()))["against"])
+    yield f"| measure | better | {' | '.join(('map', *others))} |"
+    yield "|" + "---|" * (3 + len(others))
+    for name, measure in measures.items():
+        cells = [f"{measure['maps'][result['method']]['value']:.3f}"]
+        for other in others:
+            p_value = measure["against"][other]["p_value"]
+            tested = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+            cells.append(f"{measure['maps'][other]['value']:.3f} ({tested})")
+        yield f"| {name} | {measure['better']} | {' | '.join(cells)} |"
 
 
 def location_table(result: Mapping[str, Any]) -> Iterator[str]:
