@@ -93,9 +93,10 @@ def begin_run(run: Path, record: RunRecord, data: TrainingData, *, overwrite: bo
             raise SettingsError(f"{run} holds files that are no run; choose another --name")
         _clear(run)
     run.mkdir(parents=True, exist_ok=True)
+    # The record first: it is what makes a folder a run, which can be continued wherever it is killed.
+    record.write(run)
     rows = [[tile.id, tile.label, tile.group, tile.split] for tile in data.tiles]
     write_csv(run / SPLITS_NAME, ["tile", "label", "group", "split"], rows)
-    record.write(run)
     return record
 
 

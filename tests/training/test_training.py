@@ -186,6 +186,21 @@ def test_what_a_killed_process_was_about_to_write_goes_when_the_run_continues(tr
     assert not list(run.glob(".*.tmp-*"))
 
 
+def test_a_run_killed_while_it_is_begun_can_be_continued(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("histocli.training.run.write_csv", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            train("killed", epochs=1)
+    run = train("killed", resume=True, epochs=1).run
+    assert RunRecord.read(run).state == "done"
+    assert (run / "splits.csv").is_file()
+
+
 @pytest.mark.parametrize("arch", ["test_resnet", "efficientnet", "test_vit"])
 def test_the_head_of_a_frozen_backbone_is_the_logistic_regression_of_its_features(
     train: Train, tmp_path: Path, arch: str
