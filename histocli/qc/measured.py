@@ -101,15 +101,25 @@ class MeasuredTiles:
         return found
 
     def relative(self, tissue_fraction: float) -> Relative:
-        """Measures of focus over the upper quartile of the tiles with tissue; NaN where these are few."""
+        """Measures of focus over the upper quartile of the tiles with tissue; NaN where these are few.
+
+        Tiles of one size, where there are enough, are compared with each other: another size is often
+        another resolution.
+        """
         return {name: self._share(of, tissue_fraction) for name, of in RELATIVE_MEASURES.items()}
 
     def _share(self, name: str, tissue_fraction: float) -> NDArray[np.float64]:
         values = self.column(name)
         counted = np.isfinite(values) & (self.column("tissue_fraction") >= tissue_fraction)
-        if counted.sum() < FEWEST_SHARP_TILES:
-            return np.full(len(values), np.nan)
-        found: NDArray[np.float64] = values / np.percentile(values[counted], UPPER_QUARTILE)
+        found = np.full(len(values), np.nan)
+        sizes, counts = np.unique(self.sizes_px, axis=0, return_counts=True)
+        of_one_size = (
+            (self.sizes_px == size).all(axis=1) for size in sizes[counts >= FEWEST_SHARP_TILES]
+        )
+        for chosen in (np.ones(len(values), np.bool_), *of_one_size):
+            usual = values[chosen & counted]
+            if len(usual) >= FEWEST_SHARP_TILES:
+                found[chosen] = values[chosen] / np.percentile(usual, UPPER_QUARTILE)
         return found
 
     def of(self, place: int, relative: Relative) -> Measures | None:

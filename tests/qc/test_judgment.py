@@ -106,6 +106,22 @@ def test_blur_is_judged_beside_the_other_tiles(check: Check, tmp_path: Path) -> 
     assert rows_of(check(few, tmp_path / "p"))["soft.png"]["relative_sharpness"] == ""
 
 
+def test_each_size_of_tiles_has_a_sharpness_of_its_own(check: Check, tmp_path: Path) -> None:
+    def enlarged(seed: int) -> np.ndarray:
+        return np.asarray(
+            Image.fromarray(tissue(seed)).resize((112, 112), Image.Resampling.BICUBIC)
+        )
+
+    large = {f"large{seed}.png": enlarged(seed) for seed in range(50, 74)}
+    soft = Image.fromarray(enlarged(80)).filter(ImageFilter.GaussianBlur(3))
+    tiles = {**sound(24), **large, "soft.png": np.asarray(soft)}
+    result = check(write(tmp_path / "data", tiles), tmp_path / "o")
+    assert reasons_of(result) == {"soft.png": "blur"}
+    few = {**sound(24), "large.png": enlarged(50)}
+    rows = rows_of(check(write(tmp_path / "few", few), tmp_path / "p"))
+    assert float(rows["large.png"]["relative_sharpness"]) < 0.7
+
+
 @pytest.mark.parametrize("fit", [False, True])
 def test_fit_sets_the_thresholds_that_the_summary_states(
     fit: bool, check: Check, tmp_path: Path
