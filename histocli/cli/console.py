@@ -80,8 +80,8 @@ class Terminal:
 
     def error(self, message: str, exit_code: int) -> None:
         """An error in one sentence; as JSON too where JSON was asked for."""
-        wrap = not self.err.is_terminal
-        self.err.print(Text("error: ", style="bold red") + Text(message), soft_wrap=wrap)
+        # One line also in a terminal, which folds it: a command in it can be copied whole.
+        self.err.print(Text("error: ", style="bold red") + Text(message), soft_wrap=True)
         if self.as_json:
             self.out.file.write(json.dumps({"error": message, "exit_code": exit_code}) + "\n")
 

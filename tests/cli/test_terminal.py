@@ -91,6 +91,13 @@ def test_a_terminal_gets_whole_words(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out.splitlines() == ["words of a sentence ", "that is long"]
 
 
+def test_an_error_is_one_line_in_a_terminal_too(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(err=Console(force_terminal=True, width=20, color_system=None, stderr=True))
+    terminal.error("interrupted; continue with `histo train --resume --name first`", 130)
+    said = capsys.readouterr().err
+    assert said == "error: interrupted; continue with `histo train --resume --name first`\n"
+
+
 def test_results_go_to_stdout_and_messages_to_stderr(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
