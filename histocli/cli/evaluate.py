@@ -17,6 +17,7 @@ from histocli.cli.defaults import (
 )
 from histocli.cli.options import with_settings
 from histocli.cli.sources import source_options
+from histocli.errors import SettingsError
 from histocli.settings import EvaluateSettings
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def evaluate(
         terminal.say("warning: --qc is the table of --by qc and not used without it")
     named: list[Path | None] = [*run] if run else [None]
     folders = [run_or_newest(each, settings.runs, terminal) for each in named]
+    if len({folder.resolve().name for folder in folders}) < len(folders):
+        raise SettingsError("runs to compare need different names; name each run once")
     evaluated = [_evaluate_run(folder, settings, terminal) for folder in folders]
     if len(evaluated) == 1:
         terminal.result(evaluated[0].facts, *evaluated[0].blocks)

@@ -119,6 +119,7 @@ WRONG: list[tuple[str, int, tuple[str, ...]]] = [
     ("evaluate run --bootstrap-samples 0", USAGE, ("--bootstrap-samples", "100")),
     ("evaluate run --data empty", INPUT, ("empty", NO_TILES)),
     ("evaluate run", INPUT, ("splits.csv: cannot read the splits", "train again")),
+    ("evaluate run run", USAGE, ("different names", "name each run once")),
     ("ensemble run run", USAGE, ("two or more runs with different names",)),
     ("bench data --tiles 0", USAGE, ("--tiles", "greater than or equal to 16")),
     ("bench text.txt", INPUT, ("text.txt", NO_TILES)),
