@@ -32,7 +32,9 @@ CONFIDENCE = 0.95
 TRUTH_TILES = 2_000_000
 # As many as `histo evaluate` takes unless told otherwise.
 BOOTSTRAP_SAMPLES = 1000
-PARTS = ("proportions", "areas", "bootstrap")
+PARTS = ("proportions", "areas", "bootstrap", "calibrated")
+# Times the score these tiles have honest probabilities.
+HONEST = 2.2
 AREA_INTERVALS = ("delong", "delong (logit)", "newcombe", "as evaluated")
 # Tiles of the class, others, and the true AUROC; in the last three few tiles, or one, decide.
 AREAS = (
@@ -140,20 +142,20 @@ def grouped_coverage(
 
 
 def independent_coverage(
-    tiles: int, data_sets: int, names: Sequence[str], seed: int = 0
+    tiles: int, data_sets: int, names: Sequence[str], seed: int = 0, sharpness: float = 1.0
 ) -> list[Coverage]:
     """Coverage of the stratified bootstrap of independent tiles, half of them of the class."""
-    truth = _values(_independent(np.random.default_rng(10**6), TRUTH_TILES), names)
+    truth = _values(_independent(np.random.default_rng(10**6), TRUTH_TILES, sharpness), names)
     held, undefined = np.zeros(len(names)), np.zeros(len(names), np.int64)
     for number in range(data_sets):
-        evidence = _independent(np.random.default_rng([seed, number]), tiles)
+        evidence = _independent(np.random.default_rng([seed, number]), tiles, sharpness)
         bootstrap = stratified_bootstrap(evidence, names, BOOTSTRAP_SAMPLES, number)
         for index, name in enumerate(names):
             point = float(METRICS[name].measure(evidence).overall)
             _, found = bootstrap.interval(name, None, point, CONFIDENCE)
             held[index] += found.low <= truth[name] <= found.high
             undefined[index] += not math.isfinite(found.low)
-    design = f"{tiles} independent tiles"
+    design = f"{tiles} independent tiles{', calibrated' if sharpness == HONEST else ''}"
     return [
         Coverage(
             "bootstrap, stratified", name, design, data_sets, held[i] / data_sets, int(undefined[i])
@@ -183,35 +185,59 @@ def _grouped(generator: np.random.Generator, groups: int, tiles: int) -> tuple[E
     return evidence_of(labels, scores), clusters
 
 
-def _independent(generator: np.random.Generator, tiles: int) -> Evidence:
+def _independent(generator: np.random.Generator, tiles: int, sharpness: float) -> Evidence:
     labels = np.arange(tiles) % 2
-    return evidence_of(labels, 2.2 * (labels - 0.5) + generator.normal(size=tiles))
+    scores = 2.2 * (labels - 0.5) + generator.normal(size=tiles)
+    return evidence_of(labels, sharpness * scores)
 
 
 def _values(evidence: Evidence, names: Sequence[str]) -> dict[str, float]:
     return {name: float(METRICS[name].measure(evidence).overall) for name in names}
 
 
+def proportions(data_sets: int) -> list[Coverage]:
+    """The lines of proportions."""
+    lines = []
+    for tiles, share in ((50, 0.9), (200, 0.7), (200, 0.9), (1000, 0.97)):
+        for name, function in (("wilson", wilson), ("clopper-pearson", clopper_pearson)):
+            held = proportion_coverage(function, tiles, share, data_sets)
+            lines.append(Coverage(name, "a proportion", f"{tiles} tiles, {share}", data_sets, held))
+    return lines
+
+
+def areas(data_sets: int) -> list[Coverage]:
+    """The lines of the AUROC of tiles alone."""
+    lines = []
+    for positives, negatives, area in AREAS:
+        for name in AREA_INTERVALS:
+            held = area_coverage(name, positives, negatives, area, data_sets)
+            design = f"{positives} and {negatives} tiles, {area}"
+            lines.append(Coverage(name, "auroc", design, data_sets, held))
+    return lines
+
+
+def bootstraps(data_sets: int, names: Sequence[str]) -> list[Coverage]:
+    """The lines of both bootstraps."""
+    lines = independent_coverage(200, data_sets, names)
+    for groups in (100, 50, 20, 10):
+        lines += grouped_coverage(groups, data_sets, names)
+    return lines
+
+
+def calibrated(data_sets: int) -> list[Coverage]:
+    """The calibration error of a model that has next to none."""
+    return independent_coverage(200, data_sets, ["expected_calibration_error"], sharpness=HONEST)
+
+
 def measure(data_sets: int, parts: Sequence[str], names: Sequence[str]) -> list[Coverage]:
     """The lines of some parts of the table; of the bootstrap those of some metrics."""
-    lines = []
-    if "proportions" in parts:
-        for tiles, share in ((50, 0.9), (200, 0.7), (200, 0.9), (1000, 0.97)):
-            for name, function in (("wilson", wilson), ("clopper-pearson", clopper_pearson)):
-                held = proportion_coverage(function, tiles, share, data_sets)
-                design = f"{tiles} tiles, {share}"
-                lines.append(Coverage(name, "a proportion", design, data_sets, held))
-    if "areas" in parts:
-        for positives, negatives, area in AREAS:
-            for name in AREA_INTERVALS:
-                held = area_coverage(name, positives, negatives, area, data_sets)
-                design = f"{positives} and {negatives} tiles, {area}"
-                lines.append(Coverage(name, "auroc", design, data_sets, held))
-    if "bootstrap" in parts:
-        lines += independent_coverage(200, data_sets, names)
-        for groups in (100, 50, 20, 10):
-            lines += grouped_coverage(groups, data_sets, names)
-    return lines
+    made: dict[str, Callable[[], list[Coverage]]] = {
+        "proportions": lambda: proportions(data_sets),
+        "areas": lambda: areas(data_sets),
+        "bootstrap": lambda: bootstraps(data_sets, names),
+        "calibrated": lambda: calibrated(data_sets),
+    }
+    return [line for part in parts for line in made[part]()]
 
 
 def merged(lines: Sequence[Coverage], path: Path) -> list[Coverage]:
