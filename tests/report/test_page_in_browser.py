@@ -123,9 +123,10 @@ def test_without_scripts_the_page_prints_whole(page: Path, browse: Browse, tmp_p
     assert "Another threshold" not in text
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="needs `npm install --no-save axe-core`")
-@pytest.mark.parametrize("options", [(), (DARK,), (PHONE,), (DARK, PHONE)], ids=" ".join)
-def test_axe_finds_no_barrier(page: Path, browse: Browse, options: tuple[str, ...]) -> None:
+needs_axe = pytest.mark.skipif(not AXE.is_file(), reason="needs `npm install --no-save axe-core`")
+
+
+def assert_no_barrier(page: Path, browse: Browse, *options: str) -> None:
     driven = add(page, f"<script>{AXE.read_text()}</script>", AUDIT)
     done = browse(driven, *options, "--virtual-time-budget=60000", "--dump-dom")
     found = re.search(r'<pre id="audit">(.*?)</pre>', done.stdout, re.DOTALL)
@@ -133,3 +134,17 @@ def test_axe_finds_no_barrier(page: Path, browse: Browse, options: tuple[str, ..
     audit = json.loads(found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
     assert audit["passes"] > 20
     assert audit["violations"] == []
+
+
+@needs_axe
+@pytest.mark.parametrize("options", [(), (DARK,), (PHONE,), (DARK, PHONE)], ids=" ".join)
+def test_axe_finds_no_barrier(page: Path, browse: Browse, options: tuple[str, ...]) -> None:
+    assert_no_barrier(page, browse, *options)
+
+
+@needs_axe
+def test_axe_finds_no_barrier_where_runs_are_compared(
+    make_run: MakeRun, tmp_path: Path, browse: Browse
+) -> None:
+    runs = [collect_run(make_run("one")), collect_run(make_run("two", classes=("a", "b", "c")))]
+    assert_no_barrier(write_page(runs, tmp_path / "report.html"), browse)
