@@ -5,11 +5,15 @@ Every layer writes through these functions, so a reader never meets half a file 
 
 import csv
 import errno
+import glob
 import io
 import json
 import math
 import os
 import re
+import shutil
+import socket
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +22,12 @@ from typing import IO, Any
 from histocli.errors import HistoError
 
 DISK_FULL = "the disk is full; free some space and run again"
-_TEMPORARY = re.compile(r"\..+\.tmp-\d+")
+_TEMPORARY = re.compile(r"\..+\.tmp-(?:(?P<host>.+)-)?(?P<process>\d{1,9})")
+
+
+def temporary_name(path: Path) -> Path:
+    """Where a file or folder is written before it takes its name; it says whose it is."""
+    return path.with_name(f".{path.name}.tmp-{socket.gethostname()}-{os.getpid()}")
 
 
 @contextmanager
@@ -29,7 +38,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     see ``histocli.data.writing``: they are many, and their hash tells whether they are whole.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    temporary = temporary_name(path)
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -55,6 +64,37 @@ def remove_temporary_files(folder: Path) -> None:
     for path in folder.rglob(".*.tmp-*"):
         if _TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path, name: str | None = None) -> None:
+    """Remove what processes of this machine were about to write when they were killed.
+
+    Args:
+        folder: Where to look.
+        name: Of the one file or folder that they were writing; None for all, in folders below too.
+    """
+    pattern = "**/.*.tmp-*" if name is None else f".{glob.escape(name)}.tmp-*"
+    for path in folder.glob(pattern):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match is None or match["host"] != socket.gethostname():
+            continue
+        if not _is_running(int(match["process"])):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    if sys.platform == "win32":
+        return True  # asking would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def is_full(error: BaseException) -> bool:

@@ -1,10 +1,20 @@
 import errno
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
-from histocli.atomic_files import atomic_path, write_csv, write_json, write_text
+from histocli.atomic_files import (
+    atomic_path,
+    remove_abandoned,
+    remove_temporary_files,
+    temporary_name,
+    write_csv,
+    write_json,
+    write_text,
+)
 from histocli.data.writing import Journal
 from histocli.errors import HistoError
 
@@ -28,6 +38,31 @@ def test_a_full_disk_is_said_as_such(tmp_path: Path) -> None:
     with pytest.raises(HistoError, match="the disk is full"):
         write_and_raise(tmp_path / "x", OSError(errno.ENOSPC, "No space left on device"))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.csv", None])
+def test_only_what_the_dead_of_this_machine_left_is_removed(
+    tmp_path: Path, name: str | None
+) -> None:
+    host = socket.gethostname()
+    # No process has a number beyond the largest there can be.
+    dead = tmp_path / f".a.csv.tmp-{host}-99999999"
+    kept = [
+        tmp_path / f".a.csv.tmp-{host}-{os.getpid()}",
+        tmp_path / ".a.csv.tmp-another-host-99999999",
+        tmp_path / f"a.csv.tmp-{host}-99999999",
+    ]
+    other = tmp_path / "below" / f".b.csv.tmp-{host}-99999999"
+    other.parent.mkdir()
+    for path in (dead, other, *kept):
+        path.write_text("half")
+    remove_abandoned(tmp_path, name)
+    assert not dead.exists()
+    assert all(path.exists() for path in kept)
+    assert other.exists() == (name is not None)
+    assert temporary_name(tmp_path / "a.csv") == kept[0]
+    remove_temporary_files(tmp_path)
+    assert [path for path in kept if path.exists()] == kept[2:]
 
 
 def test_floats_keep_every_digit_and_nan_is_null(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class _Evaluated:
 
 
 def _evaluate_run(folder: Path, settings: EvaluateSettings, terminal: Terminal) -> _Evaluated:
-    from histocli.atomic_files import write_json
+    from histocli.atomic_files import remove_abandoned, write_json
     from histocli.data.loading import write_skipped
     from histocli.metrics.analyses import analyses
     from histocli.metrics.evaluate import evaluate as compute
@@ -115,6 +115,7 @@ def _evaluate_run(folder: Path, settings: EvaluateSettings, terminal: Terminal) 
         seed=settings.seed,
     )
     output = folder / "evaluation" / settings.split
+    remove_abandoned(output)
     predictions.write(output / "predictions.csv")
     write_json(output / "metrics.json", metrics)
     write_skipped(output, skipped)
@@ -155,7 +156,7 @@ def _compare(
     settings: EvaluateSettings,
     terminal: Terminal,
 ) -> None:
-    from histocli.atomic_files import write_json
+    from histocli.atomic_files import remove_abandoned, write_json
     from histocli.metrics.comparison import compare
     from histocli.report.difference_figure import difference_figure
     from histocli.report.difference_table import difference_table
@@ -169,6 +170,7 @@ def _compare(
         seed=settings.seed,
     )
     output = comparison_folder(folders, settings.runs)
+    remove_abandoned(output)
     write_json(output / "comparison.json", comparison)
     figure = difference_figure(comparison, output / "differences.png")
     table = difference_table(comparison)

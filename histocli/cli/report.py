@@ -110,13 +110,17 @@ def _write(
     summaries: "Sequence[RunSummary]", comparison: Mapping[str, Any] | None, output: Path
 ) -> list[Path]:
     """The page, and of one run the model card in its folder."""
+    from histocli.atomic_files import remove_abandoned
     from histocli.report.model_card import write_model_card
     from histocli.report.page import write_page
 
+    card = summaries[0].path / "MODEL_CARD.md"
+    for path in (output, card):
+        remove_abandoned(path.parent, path.name)
     tiles = {each.path: _tiles(each) for each in summaries}
     written = [write_page(summaries, output, comparison, tiles)]
     if len(summaries) == 1 and summaries[0].model:
-        written.append(write_model_card(summaries[0], summaries[0].path / "MODEL_CARD.md"))
+        written.append(write_model_card(summaries[0], card))
     return written
 
 

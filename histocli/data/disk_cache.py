@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +19,7 @@ import PIL
 from numpy.typing import NDArray
 
 from histocli import __version__
-from histocli.atomic_files import is_full, parse_json
+from histocli.atomic_files import is_full, parse_json, remove_abandoned, temporary_name
 from histocli.data.loading import SkippedTile
 from histocli.data.tile_arrays import Size, TileArrays, TilePlaces, place_tiles
 from histocli.data.tiles import SPLIT_ALIASES, TileBatch, TileSource, content_hash
@@ -86,8 +85,8 @@ def write_cached(
         HistoError: If the disk is full.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder)
-    temporary = folder.with_name(f".{folder.name}.tmp-{socket.gethostname()}-{os.getpid()}")
+    remove_abandoned(folder.parent, folder.name)
+    temporary = temporary_name(folder)
     temporary.mkdir()
     try:
         with ExitStack() as files:
@@ -163,22 +162,3 @@ def _map(folder: Path, size: Size, count: int) -> NDArray[np.uint8]:
 
 def _take(array: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint8]:
     return np.asarray(array[rows])
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Delete what a process of this machine left that was killed while it wrote the same folder."""
-    prefix = f".{folder.name}.tmp-{socket.gethostname()}-"
-    for left in folder.parent.glob(f"{prefix}*"):
-        number = left.name.removeprefix(prefix)
-        if number.isdecimal() and not _is_running(int(number)):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -128,9 +128,13 @@ class SharedOutput:
         self._clear(pattern)
 
     def complete(self, pattern: str) -> None:
-        """Remove what only an unfinished output needs. Only where ``alone``, all parts finished."""
-        self._clear(pattern)
-        for path in [self._folder / f"{self._prefix}source.json", *self._files("lock")]:
+        """Remove what only an unfinished output needs. Only where ``alone``, all parts finished.
+
+        The journals go last: where one is left, a process was killed here, and the work is continued.
+        """
+        marks = [path for mark in (*MARKS, "lock") for path in self._files(mark)]
+        source = self._folder / f"{self._prefix}source.json"
+        for path in [*marks, source, *self._folder.glob(pattern)]:
             path.unlink(missing_ok=True)
 
     def source_sha256(self, source: TileSource) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from histocli.atomic_files import write_json
+from histocli.atomic_files import remove_abandoned, write_json
 from histocli.data.loading import SkippedTile, check_skipped, load_batches
 from histocli.data.tiles import TileBatch, TileSource
 from histocli.device_memory import FittingParts
@@ -97,6 +97,7 @@ def explain_tiles(
     # An explanation without its summary is one that was interrupted.
     for name in (RESULT, FAITHFULNESS, SANITY):
         (output / name).unlink(missing_ok=True)
+    remove_abandoned(output)
     tiles: list[ExplainedTile] = []
     averages = AverageMaps()
     parts = FittingParts()

@@ -1,5 +1,6 @@
 """One table of predictions, made in parts by several processes; the last to finish writes it."""
 
+import glob
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,8 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from histocli.atomic_files import parse_json, write_json
-from histocli.data.loading import SkippedTile, check_skipped, read_skipped, write_skipped
+from histocli.atomic_files import parse_json, remove_abandoned, write_json
+from histocli.data.loading import (
+    SKIPPED_NAME,
+    SkippedTile,
+    check_skipped,
+    read_skipped,
+    write_skipped,
+)
 from histocli.data.shards import Shard
 from histocli.data.shared_output import SharedOutput
 from histocli.data.tiles import TileSource
@@ -50,13 +57,18 @@ class PredictedPart:
 
 
 def check_table(output: Path, shard: Shard, *, overwrite: bool) -> None:
-    """Refuse a table that may not be replaced; one that parts wrote may be this part's own.
+    """Refuse a table that may not be replaced.
+
+    One that parts wrote may be this part's own, one beside a journal what a killed process wrote last:
+    that is looked at when the work is known.
 
     Raises:
         SettingsError: Naming the table.
     """
-    if output.exists() and not overwrite and (shard.is_whole or not _record_of(output).exists()):
-        raise SettingsError(f"{output} exists; pass --overwrite, or choose another --output")
+    unfinished = any(output.parent.glob(f".{glob.escape(output.name)}.*.journal"))
+    own = unfinished or (not shard.is_whole and _record_of(output).exists())
+    if output.exists() and not overwrite and not own:
+        raise _exists(output)
 
 
 def predict_part(
@@ -83,15 +95,20 @@ def predict_part(
         InputError: If no tile of the source can be read.
     """
     output, part = shared.output, shared.shard.part(len(source.tiles), batch_size)
+    pattern = f".{output.name}.{identity[:12]}*.journal"
     with shared.alone():
         finished = None if overwrite else _finished(output, identity)
         if finished is not None:
             return finished
-        check_table(output, Shard(), overwrite=overwrite)
+        own_journal = shared.journal(pattern)
+        # A table beside a journal of this very work is what a process had written that was then killed.
+        if output.exists() and not (overwrite or own_journal.exists()):
+            raise _exists(output)
         _record_of(output).unlink(missing_ok=True)
-    pattern = f".{output.name}.{identity[:12]}*.journal"
+        for path in (output, output.with_name(SKIPPED_NAME)):
+            remove_abandoned(path.parent, path.name)
     skipped: list[SkippedTile] = []
-    with full_disk_named(output), Journal(shared.journal(pattern)) as journal:
+    with full_disk_named(output), Journal(own_journal) as journal:
         _add_other_journals(journal, pattern)
         predictions = compute(part, journal, skipped, silent=False)
         shared.end_part(identity)
@@ -108,12 +125,12 @@ def predict_part(
                 everything = range(len(source.tiles))
                 predictions = compute(everything, journal, skipped, silent=True)
             check_skipped(skipped, len(source.tiles), strict=False)
-            predictions.write(output)
             write_skipped(output.parent, skipped)
+            predictions.write(output)
             if not shared.shard.is_whole:
                 write_json(_record_of(output), _record(output, identity))
-            journal.remove()
             shared.complete(pattern)
+            journal.remove()
     return PredictedPart(predictions, skipped)
 
 
@@ -134,6 +151,10 @@ def _add_other_journals(journal: Journal, pattern: str) -> None:
     for path in sorted(journal.path.parent.glob(pattern)):
         if path != journal.path:
             journal.entries.update({entry["tile"]: entry for entry, _ in journal_lines(path)})
+
+
+def _exists(output: Path) -> SettingsError:
+    return SettingsError(f"{output} exists; pass --overwrite, or choose another --output")
 
 
 def _record_of(output: Path) -> Path:

@@ -152,7 +152,8 @@ def kill_once(
     ]
     done = RunRecord.read_if_present(world.run) if command == "train" else None
     if killed and not (done is not None and done.state == "done"):
-        if command == "predict" and (world.folder / "out" / "predictions.csv").exists():
+        out = world.folder / "out"
+        if (out / "predictions.csv").exists() and not list(out.glob(".predictions.csv.*.journal")):
             # Killed after its work: the table is there, and is refused as any table that exists.
             return killed, wrong + differences(results(world.folder), whole.files)
         world.warm.run(COMMANDS[command](world))

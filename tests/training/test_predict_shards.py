@@ -140,6 +140,27 @@ def test_a_table_that_no_part_wrote_is_not_replaced(predict: Predict, tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
 
 
+def test_a_prediction_killed_as_it_ended_is_completed(
+    predict: Predict, whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "own" / "p.csv"
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SharedOutput, "complete", killed)
+        with pytest.raises(Killed):
+            predict(table)
+    assert table.read_bytes() == whole
+    # Other work does not take the table for its own.
+    with pytest.raises(SettingsError, match="exists"):
+        predict(table, use=replace(USE, batch_size=2))
+    predict(table)
+    assert table.read_bytes() == whole
+    assert {path.name for path in table.parent.iterdir()} == {".p.csv.lock", "p.csv", "skipped.csv"}
+
+
 def test_the_part_that_completes_is_strict(predict: Predict, tmp_path: Path) -> None:
     strict = UseSettings("cpu", 8, "none", 2, strict=True)
     predict(tmp_path / "p.csv", Shard(1, 2), use=strict)
