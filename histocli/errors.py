@@ -4,6 +4,14 @@ import errno
 from pathlib import Path
 from typing import Self
 
+# What torch, C++, Python and the loader of shared libraries say for want of memory.
+OF_MEMORY = (
+    *("can't allocate memory", "std::bad_alloc", "can't start new thread"),
+    *("failed to map segment from shared object", "Cannot allocate memory"),
+    # oneDNN, and Python where an import finds no memory.
+    *("could not create a primitive", "returned NULL without setting an exception"),
+)
+
 
 class HistoError(Exception):
     """Base of every expected error; ``exit_code`` is what the command line returns."""
@@ -68,8 +76,8 @@ def _is_of_memory(error: BaseException) -> bool:
     """Python's own error, and those that libraries raise in its place."""
     if isinstance(error, MemoryError) or is_of_a_device(error):
         return True
-    words = ("can't allocate memory", "std::bad_alloc", "can't start new thread")
-    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
+    kinds = (RuntimeError, OSError, ImportError, SystemError)
+    return isinstance(error, kinds) and any(words in str(error) for words in OF_MEMORY)
 
 
 class StoppedError(HistoError):

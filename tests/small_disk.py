@@ -27,6 +27,10 @@ class Disk:
         """Let nothing more be written."""
         self._mount("remount,ro")
 
+    def allow(self) -> None:
+        """Let it be written again."""
+        self._mount("remount,rw")
+
     def remove(self) -> None:
         """Take it away."""
         subprocess.run(["umount", str(self.path)], check=True)

@@ -1,4 +1,4 @@
-"""Disks that fill up and file handles that run out, under every command."""
+"""Disks that fill up or may not be written, file handles and memory that run out, under every command."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +18,19 @@ ROOMS = (0, 16_000, 1_000_000)
 # With none not even a module can be imported.
 MORE_HANDLES = (1, 2, 3)
 
+MEMORY = "out of memory a command says so, calls no tile unreadable, and continues with more"
+# Of address space: for a few threads and little work. With far less Python waits for a thread for ever.
+MORE_BYTES = (10_000_000, 20_000_000, 40_000_000)
+# The second: LLVM, which loads the compiled loops, ends the process by itself.
+SAID = ("out of memory: run again", "LLVM ERROR: Unable to allocate section memory")
+UNWRITABLE = "where nothing may be written a command names the path, and continues when it may"
+
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 
 
-@pytest.fixture
-def warm(tmp_path: Path) -> Iterator[Warm]:
-    with Warm(tmp_path / "log") as made:
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    with Warm(tmp_path_factory.mktemp("warm") / "log") as made:
         yield made
 
 
@@ -76,3 +83,57 @@ def test_file_handles_that_run_out(warm: Warm, tmp_path: Path, tally: Count, com
     assert not wrong, "\n".join(wrong)
     # A report reads one file at a time, so that one handle is enough.
     assert exhausted or command == "report", "there were always enough"
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_memory_that_runs_out(warm: Warm, tmp_path: Path, tally: Count, command: str) -> None:
+    world = make_world(warm, tmp_path / "world", tiles=60)
+    whole = undisturbed(world, command)
+    wrong, exhausted = [], 0
+    for more in MORE_BYTES:
+        world.prepare(needs_run=command not in ("normalize", "train"))
+        before = results(world.folder)
+        warm.log.write_text("")
+        code = warm.wait(warm.begin(COMMANDS[command](world), memory=more))
+        printed = warm.log.read_text()
+        if code:
+            exhausted += 1
+            if not any(words in printed for words in SAID):
+                wrong.append(f"{more} bytes: exit code {code}, {printed[-300:]}")
+            wrong += half_written(results(world.folder), before, whole.files)
+            warm.run(COMMANDS[command](world))
+        wrong += differences(results(world.folder), whole.files)
+    tally(MEMORY, len(MORE_BYTES), len(wrong))
+    assert not wrong, "\n".join(wrong)
+    # The others need little more than what is imported.
+    assert exhausted or command not in ("train", "predict"), "there was always enough"
+
+
+@pytest.mark.parametrize("how", ["read-only", "not permitted"])
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_a_place_that_may_not_be_written(
+    warm: Warm, disk: Disk, tally: Count, command: str, how: str
+) -> None:
+    world = make_world(warm, disk.path / "world", tiles=60)
+    whole = undisturbed(world, command)
+    world.prepare(needs_run=command not in ("normalize", "train"))
+    before = results(world.folder)
+    warm.log.write_text("")
+    folders = [world.folder, *(path for path in world.folder.rglob("*") if path.is_dir())]
+    if how == "read-only":
+        disk.protect()
+        code = warm.wait(warm.begin(COMMANDS[command](world)))
+        disk.allow()
+    else:
+        for folder in folders:
+            folder.chmod(0o555)
+        code = warm.wait(warm.begin(COMMANDS[command](world), unprivileged=1))
+        for folder in folders:
+            folder.chmod(0o755)
+    printed = " ".join(warm.log.read_text().split())
+    wrong = [] if code == 2 and str(world.folder) in printed else [f"exit code {code}: {printed}"]
+    wrong += differences(results(world.folder), before)
+    warm.run(COMMANDS[command](world))
+    wrong += differences(results(world.folder), whole.files)
+    tally(UNWRITABLE, 1, int(bool(wrong)))
+    assert not wrong, "\n".join(wrong)

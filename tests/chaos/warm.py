@@ -1,22 +1,26 @@
 """A process that has imported everything slow; each command runs in a fork of it and can be killed.
 
-Reads one request a line: ``{"begin": [ARGUMENT, …], "log": PATH, "handles": NUMBER}`` answers the number
-of the process, which may open so many files more (null: any),
-``{"wait": NUMBER}`` answers its exit code, negative if a signal ended it.
+Reads one request a line: ``{"begin": [ARGUMENT, …], "log": PATH, "limits": {NAME: NUMBER, …}}`` answers
+the number of the process, see ``LIMITS``; ``{"wait": NUMBER}`` answers its exit code, negative if a signal
+ended it.
 """
 
+import ctypes
 import json
 import os
 import resource
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+LONGEST_SECONDS = 900
 
 
 def import_everything() -> None:
     """What commands import when they are called, without beginning a thread."""
+    import numba  # noqa: F401
     import sklearn.linear_model  # noqa: F401
     import timm  # noqa: F401
     import torch
@@ -32,15 +36,15 @@ def import_everything() -> None:
     "".encode("utf-8-sig")  # a module too
 
 
-def run(arguments: Sequence[str], log: str, handles: int | None) -> int:
+def run(arguments: Sequence[str], log: str, limits: Mapping[str, int]) -> int:
     """Run a command as its own process would."""
     from histocli.cli.app import app
 
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    if handles is not None:
-        limit_handles(handles)
+    for name, number in limits.items():
+        LIMITS[name](number)
     try:
         app(list(arguments))
     except SystemExit as ended:
@@ -57,14 +61,43 @@ def limit_handles(more: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (opened + more, opened + more))
 
 
-def begin(arguments: Sequence[str], log: str, handles: int | None) -> int:
+def limit_memory(more: int) -> None:
+    """Let this process take so many bytes more of address space."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + more, used + more))
+
+
+def drop_privileges(_: int) -> None:
+    """Root may write anywhere: give up the capabilities by which it may."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    sets = (ctypes.c_uint32 * 6)()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.capget(header, sets):
+        raise OSError(ctypes.get_errno(), "capget")
+    # Effective, permitted, inheritable, of the first 32; CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
+    for place in range(3):
+        sets[place] &= ~(1 << 1 | 1 << 2)
+    if libc.capset(header, sets):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+LIMITS: Mapping[str, Callable[[int], None]] = {
+    "handles": limit_handles,
+    "memory": limit_memory,
+    "unprivileged": drop_privileges,
+}
+
+
+def begin(arguments: Sequence[str], log: str, limits: Mapping[str, int]) -> int:
     """Fork; the number of the child, which leads a group of its own."""
     number = os.fork()
     if number:
         return number
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    code = run(arguments, log, handles)
+    # A command that hangs shall end, and with it the test.
+    signal.alarm(LONGEST_SECONDS)
+    code = run(arguments, log, limits)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -82,7 +115,7 @@ def main() -> None:
         if "wait" in request:
             answer = os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1])
         else:
-            answer = begin(request["begin"], request["log"], request["handles"])
+            answer = begin(request["begin"], request["log"], request["limits"])
         answers.write(f"{answer}\n")
         answers.flush()
 

@@ -30,10 +30,10 @@ class Warm:
     def __exit__(self, *exception: object) -> None:
         self._server.communicate()
 
-    def begin(self, arguments: Sequence[object], handles: int | None = None) -> int:
-        """Begin a command that may open so many files more; the number of its process."""
+    def begin(self, arguments: Sequence[object], **limits: int) -> int:
+        """Begin a command, see ``LIMITS`` in warm.py; the number of its process."""
         words = [str(each) for each in arguments]
-        return self._ask({"begin": words, "log": str(self.log), "handles": handles})
+        return self._ask({"begin": words, "log": str(self.log), "limits": limits})
 
     def wait(self, process: int) -> int:
         """Its exit code, negative if a signal ended it."""

@@ -44,6 +44,7 @@ def wrapped() -> Exception:
         (torch.OutOfMemoryError("CUDA out of memory"), 1, "error: out of memory: run again"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 1, "error: out of memory"),
         (RuntimeError("can't start new thread"), 1, "error: out of memory: run again"),
+        (RuntimeError("could not create a primitive"), 1, "error: out of memory: run again"),
         (ImportError("a.so: failed to map segment from shared object"), 1, "error: out of memory"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), 1, "error: out of memory: run again"),
         (PermissionError(errno.EACCES, "Permission denied", "out"), 2, "out: Permission denied"),
