@@ -10,6 +10,7 @@ OF_MEMORY = (
     *("failed to map segment from shared object", "Cannot allocate memory"),
     # oneDNN, and Python where an import finds no memory.
     *("could not create a primitive", "returned NULL without setting an exception"),
+    "error return without exception set",
 )
 
 

