@@ -19,7 +19,9 @@ ROOMS = (0, 16_000, 1_000_000)
 # With none not even a module can be imported.
 MORE_HANDLES = (1, 2, 3)
 
-MEMORY = "out of memory a command says so or dies of it, leaves nothing half written, and continues with more"
+MEMORY = (
+    "out of memory a command says so or dies, leaves nothing half written, and continues with more"
+)
 # Of address space: for some threads and little work. With 10 MB Python cannot even say what was wrong, with
 # less it waits for ever for a thread that could not begin.
 MORE_BYTES = (30_000_000, 60_000_000, 120_000_000)
