@@ -123,7 +123,9 @@ def joined(device: str) -> Iterator[tuple[Processes, str]]:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(device)
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
-    distributed.init_process_group(backend, timeout=TIMEOUT)
+    distributed.init_process_group(
+        backend, store=_store(), rank=int(os.environ["RANK"]), world_size=count, timeout=TIMEOUT
+    )
     try:
         yield Processes(distributed.get_rank(), count), device
     except RuntimeError as error:
@@ -138,3 +140,19 @@ def joined(device: str) -> Iterator[tuple[Processes, str]]:
         ) from error
     finally:
         distributed.destroy_process_group()
+
+
+def _store() -> Any:
+    """Where the processes find one another; nothing in it is of an earlier attempt.
+
+    `torchrun` keeps one store for all attempts, in which the addresses of processes that died still stand:
+    who asks too early meets nobody there. Each machine counts attempts for itself, so where there are
+    several their counts may differ, and the store stays as it is.
+    """
+    from torch.distributed import PrefixStore  # type: ignore[attr-defined] # not in its stubs
+    from torch.distributed.rendezvous import rendezvous
+
+    store, _, _ = next(rendezvous("env://", timeout=TIMEOUT))
+    if os.environ.get("LOCAL_WORLD_SIZE") != os.environ["WORLD_SIZE"]:
+        return store
+    return PrefixStore(f"attempt-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)

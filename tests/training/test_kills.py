@@ -53,10 +53,18 @@ def histo(*arguments: object) -> None:
         assert process.wait() == 0, arguments
 
 
-def wait_for_state(run: Path, process: "subprocess.Popen[str]") -> float:
-    """Wait for the first state of a training, or its end; for how long."""
+def steps_done(run: Path) -> int:
+    """Steps of the state that a training last saved."""
+    try:
+        return int(json.loads((run / "last.json").read_text())["steps_done"])
+    except FileNotFoundError:
+        return 0
+
+
+def wait_for_steps(run: Path, process: "subprocess.Popen[str]", steps: int) -> float:
+    """Wait until a training has saved so many steps, or its end; for how long."""
     start = time.perf_counter()
-    while not (run / "last.json").exists() and process.poll() is None:
+    while steps_done(run) < steps and process.poll() is None:
         time.sleep(0.01)
     return time.perf_counter() - start
 
@@ -77,10 +85,9 @@ def test_killed_at_any_moment_a_training_ends_with_the_bytes_of_an_undisturbed_o
 
     with begin() as process:
         tell(process, train("whole"))
-        before_state = wait_for_state(tmp_path / "whole", process)
-        start = time.perf_counter()
+        before_state = wait_for_steps(tmp_path / "whole", process, 1)
         assert process.wait() == 0
-        with_state = time.perf_counter() - start
+    all_steps = steps_done(tmp_path / "whole")
     whole = predicted("whole")
     moments = random.Random(0)
     continued = 0
@@ -92,8 +99,8 @@ def test_killed_at_any_moment_a_training_ends_with_the_bytes_of_an_undisturbed_o
             if number % 2:
                 time.sleep(moments.uniform(0, 1.5 * before_state))
             else:
-                wait_for_state(tmp_path / name, process)
-                time.sleep(moments.uniform(0, 0.7 * with_state))
+                wait_for_steps(tmp_path / name, process, moments.randrange(1, all_steps))
+                time.sleep(moments.uniform(0, 0.1))
             process.kill()
         run = tmp_path / name
         record = RunRecord.read_if_present(run)
