@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from histocli.report.tables import PER_CLASS_METRICS, Table
-from histocli.report.wording import estimate, metric_label, number, percent
+from histocli.report.tables import PER_CLASS_METRICS, Table, metric_cells
+from histocli.report.wording import estimate, metric_label, percent
 
 Metrics = Mapping[str, Any]
 AVERAGES = {
@@ -43,10 +43,7 @@ def averages_table(
     rows = []
     for average, title in AVERAGES.items():
         entries = metrics["averages"][average]
-        cells = [entries.get(name) or {} for name in names]
-        rows.append(
-            [title, *(estimate(e) if with_intervals else number(e.get("value")) for e in cells)]
-        )
+        rows.append([title, *metric_cells(entries, names, with_intervals=with_intervals)])
     header = ("Average", *(metric_label(name) for name in names))
     return Table("Averages over the classes", header, rows)
 

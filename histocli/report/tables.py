@@ -73,6 +73,16 @@ def metrics_table(splits: Mapping[str, Metrics]) -> Table:
     return Table("Metrics", ("Metric", *splits), rows, tuple(notes))
 
 
+def metric_cells(entries: Metrics, names: Sequence[str], *, with_intervals: bool) -> list[str]:
+    """What a row shows of some metrics: values, with their intervals where there is room."""
+    return [
+        estimate(entries.get(each))
+        if with_intervals
+        else number((entries.get(each) or {}).get("value"))
+        for each in names
+    ]
+
+
 def per_class_table(
     metrics: Metrics,
     names: Sequence[str] = PER_CLASS_METRICS,
@@ -91,12 +101,7 @@ def per_class_table(
     for position, name in enumerate(metrics["classes"]):
         entries = per_class.get(name) or {}
         tiles = sum(matrix[position]) if position < len(matrix) else None
-        cells = [
-            estimate(entries.get(each))
-            if with_intervals
-            else number((entries.get(each) or {}).get("value"))
-            for each in names
-        ]
+        cells = metric_cells(entries, names, with_intervals=with_intervals)
         rows.append([str(name), count(tiles), *cells])
         notes += reasons(name, {each: entries[each] for each in names if each in entries})
     header = ("Class", "Tiles", *(metric_label(each) for each in names))
@@ -125,12 +130,7 @@ def comparison_table(
         if judged is None:
             notes.append(f"{summary.name}: not evaluated; run `histo evaluate`.")
         entries = judged.metrics["metrics"] if judged else {}
-        cells = [
-            estimate(entries.get(each))
-            if with_intervals
-            else number((entries.get(each) or {}).get("value"))
-            for each in names
-        ]
+        cells = metric_cells(entries, names, with_intervals=with_intervals)
         split = judged.split if judged else UNDEFINED
         tiles = count(judged.metrics.get("tiles")) if judged else UNDEFINED
         rows.append([summary.name, split, tiles, *cells])
