@@ -12,6 +12,7 @@ from histocli.cli.options import with_settings
 from histocli.cli.sources import source_options
 from histocli.errors import InputError, SettingsError
 from histocli.settings import DataDescribeSettings, DataFetchSettings, DataIndexSettings
+from histocli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ def describe(source: Source = None, *, settings: DataDescribeSettings, terminal:
         for split, counts in found.by_split.items()
         for label, count in counts.items()
     ]
-    lines = [f"{path}: {found.tiles} tiles, layout {found.layout}"]
+    lines = [f"{path}: {counted(found.tiles, 'tile')}, layout {found.layout}"]
     if found.groups:
         groups = ", ".join(f"{split} {count}" for split, count in found.groups.items())
         lines.append(f"groups: {groups}")
@@ -98,9 +99,11 @@ def _write(
     misnamed: list[str] = []
     count, unreadable = write_index(output, checked_kaggle_ids(tiles, entries, misnamed))
     facts = {"output": output, "tiles": count, "unreadable": unreadable, "misnamed": misnamed}
-    terminal.result(facts, f"wrote {output}: {count} tiles, {unreadable} of them unreadable")
+    terminal.result(
+        facts, f"wrote {output}: {counted(count, 'tile')}, {unreadable} of them unreadable"
+    )
     if misnamed:
-        first = f"{len(misnamed)} tiles are not named after their pixels ({misnamed[0]})"
+        first = f"{counted(len(misnamed), 'tile')} not named after the pixels ({misnamed[0]})"
         terminal.say(f"warning: {first}: they were altered, or are not Kaggle's")
 
 
@@ -154,5 +157,5 @@ def fetch(
         )
     facts = {"folder": folder, "fetched": result.fetched, "kept": result.kept}
     facts["licence"] = data_set.licence
-    done = f"{len(result.fetched)} files fetched, {len(result.kept)} were there already"
+    done = f"{counted(len(result.fetched), 'file')} fetched, {len(result.kept)} were there already"
     terminal.result(facts, f"{folder}: {done}; next: histo data describe {folder}")

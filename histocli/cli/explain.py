@@ -10,6 +10,7 @@ from histocli.cli.defaults import run_or_newest
 from histocli.cli.options import with_settings
 from histocli.cli.sources import source_options
 from histocli.settings import ExplainSettings
+from histocli.wording import counted
 
 
 @with_settings("explain")
@@ -113,7 +114,7 @@ def _explain_split(
         )
     listed = write_skipped(output, skipped)
     if skipped:
-        terminal.say(f"{len(skipped)} tiles could not be read: see {listed}")
+        terminal.say(f"{counted(len(skipped), 'tile')} could not be read: see {listed}")
     return result, len(skipped)
 
 

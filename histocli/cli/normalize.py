@@ -13,6 +13,7 @@ from histocli.cli.options import with_settings
 from histocli.cli.scaling import chosen_shard, reachable, run_shards, threads_each
 from histocli.cli.sources import source_options
 from histocli.settings import NormalizeSettings
+from histocli.wording import counted
 
 
 @with_settings("normalize")
@@ -60,7 +61,7 @@ def normalize(
     total = len(opened.source.tiles)
     count = len(shard.part(total))
     target = f"the typical stain of {path}" if settings.fit else opened.normalizer.reference.name
-    part = f"{count} tiles" if shard.is_whole else f"shard {shard}, {count} of {total} tiles"
+    part = counted(count, "tile") if shard.is_whole else f"shard {shard}, {count} of {total} tiles"
     terminal.say(
         f"normalizing {part} ({opened.source.layout}) to {output}, method {settings.method}, "
         f"estimate {settings.context} else identity, reference {target}, "
@@ -69,7 +70,7 @@ def normalize(
     if settings.dry_run:
         terminal.result(
             {"dry_run": True, "tiles": count, "output": output},
-            f"would write {count} tiles to {output}",
+            f"would write {counted(count, 'tile')} to {output}",
         )
         return
     task = partial(run_job, opened)
@@ -98,7 +99,7 @@ def normalize(
     if result.missing:
         terminal.say(describe_missing(result.missing))
     if result.already_done:
-        terminal.say(f"{result.already_done} tiles had been done by an earlier run")
+        terminal.say(f"{counted(result.already_done, 'tile')} had been done by an earlier run")
     if result.skipped:
         where = "skipped.csv will name them" if result.missing else f"see {output / 'skipped.csv'}"
-        terminal.say(f"{len(result.skipped)} tiles could not be read: {where}")
+        terminal.say(f"{counted(len(result.skipped), 'tile')} could not be read: {where}")

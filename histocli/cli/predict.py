@@ -11,6 +11,7 @@ from histocli.cli.defaults import run_or_newest, use_settings
 from histocli.cli.options import with_settings
 from histocli.cli.scaling import chosen_shard, reachable, run_shards
 from histocli.settings import PredictSettings
+from histocli.wording import counted
 
 
 @with_settings("predict")
@@ -57,4 +58,4 @@ def predict(
         terminal.say(describe_missing(missing))
     if facts["skipped"]:
         where = "skipped.csv will name them" if missing else f"see {facts['skipped_list']}"
-        terminal.say(f"{facts['skipped']} tiles could not be read: {where}")
+        terminal.say(f"{counted(facts['skipped'], 'tile')} could not be read: {where}")

@@ -12,6 +12,7 @@ from histocli.cli.options import with_settings
 from histocli.cli.scaling import chosen_shard, reachable, run_shards, threads_each
 from histocli.cli.sources import source_options
 from histocli.settings import QcSettings
+from histocli.wording import counted
 
 if TYPE_CHECKING:
     from histocli.qc.check import Judging
@@ -65,11 +66,11 @@ def qc(
         check_manifest(tiles)
     total = len(tiles.tiles)
     count = len(shard.part(total))
-    part = f"{count} tiles" if shard.is_whole else f"shard {shard}, {count} of {total} tiles"
+    part = counted(count, "tile") if shard.is_whole else f"shard {shard}, {count} of {total} tiles"
     terminal.say(f"checking {part} ({tiles.layout}), results to {output}")
     if settings.dry_run:
         facts = {"dry_run": True, "tiles": count, "output": output}
-        terminal.result(facts, f"would check {count} tiles and write {output}")
+        terminal.result(facts, f"would check {counted(count, 'tile')} and write {output}")
         return
     task = partial(run_job, opened)
     parts = run_shards(task, shard, settings, terminal, overwrite=settings.overwrite)
@@ -111,7 +112,7 @@ def _report(result: "QCResult", manifest: Path | None, terminal: Terminal) -> No
     said = f"wrote {result.output}"
     if manifest is not None:
         facts["manifest"] = str(manifest)
-        said += f" and {manifest}, a data set of the {result.passed} tiles that passed"
+        said += f" and {manifest}, a data set of the {counted(result.passed, 'tile')} that passed"
     terminal.result(facts, make_table("Quality control", ["", "tiles"], rows), said)
     for warning in result.warnings:
         terminal.say(f"warning: {warning}")

@@ -10,6 +10,7 @@ import numpy as np
 from histocli.data.loading import SkippedTile, load_batches
 from histocli.data.splitting import groups_across_splits
 from histocli.data.tiles import SPLITS, Detailed, Inspectable, Tile, TileSource, class_names
+from histocli.wording import counted
 
 NO_LABEL, NO_SPLIT = "(no label)", "(no split)"
 SPLIT_ORDER = (*SPLITS, NO_SPLIT)
@@ -126,7 +127,7 @@ def _problems_of_labels(by_split: dict[str, dict[str, int]]) -> list[str]:
     for split, counts in by_split.items():
         labelled = set(counts) - {NO_LABEL}
         if NO_LABEL in counts:
-            problems.append(f"{split}: {counts[NO_LABEL]} tiles have no label")
+            problems.append(f"{split}: {counted(counts[NO_LABEL], 'tile')} without a label")
         missing = sorted(classes - labelled) if labelled else []
         if missing:
             problems.append(f"{split}: no tile of class {', '.join(map(repr, missing))}")
@@ -138,11 +139,13 @@ def _problems_of_groups(tiles: Sequence[Tile]) -> list[str]:
     if torn:
         first, splits = next(iter(torn.items()))
         where = f"{first} in {' and '.join(splits)}"
-        return [f"{len(torn)} groups lie in more than one split ({where}): scores will be too good"]
+        return [
+            f"{counted(len(torn), 'group')} in more than one split ({where}): scores will be too good"
+        ]
     without = sum(1 for tile in tiles if tile.group is None and tile.label is not None)
     if without:
         effect = "splits may leak, intervals will be too narrow"
-        return [f"{without} labelled tiles have no group (patient or slide): {effect}"]
+        return [f"{counted(without, 'labelled tile')} without a group (patient or slide): {effect}"]
     return []
 
 

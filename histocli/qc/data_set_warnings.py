@@ -7,6 +7,7 @@ import numpy as np
 from scipy.stats import fisher_exact
 
 from histocli.qc.duplicates import DuplicateSets
+from histocli.wording import counted
 
 # Rejects hit a class more than the others when chance would do so in one data set of a thousand, and
 # when its rate is twice theirs: in a large data set a harmless difference is significant, too.
@@ -35,25 +36,25 @@ def data_set_warnings(
         leaks = [leak for leak in duplicates.leaks if leak["kind"] == kind]
         if leaks:
             found.append(
-                f"leak: {_count(len(leaks), 'set')} of {words} tiles in more than one split (the first: "
+                f"leak: {counted(len(leaks), 'set')} of {words} tiles in more than one split (the first: "
                 f"{leaks[0]['tiles'][0]} and {leaks[0]['tiles'][-1]}): a model would be tested on tiles "
                 "it was trained on; divide the data by patient or slide, or keep only tiles that pass"
             )
     if torn_groups:
         found.append(
-            f"leak: {_count(len(torn_groups), 'group')} in more than one split (the first: "
+            f"leak: {counted(len(torn_groups), 'group')} in more than one split (the first: "
             f"{next(iter(torn_groups))}): a model would be tested on slides it was trained on; divide "
             "the data by group"
         )
     if duplicates.contradictory_label_sets:
         first = duplicates.contradictory_label_sets[0]
         found.append(
-            f"{_count(len(duplicates.contradictory_label_sets), 'set')} of identical tiles with "
+            f"{counted(len(duplicates.contradictory_label_sets), 'set')} of identical tiles with "
             f"different labels (the first: {first[0]} and {first[1]}): correct the labels"
         )
     if duplicates.near_contradictions:
         found.append(
-            f"{_count(duplicates.near_contradictions, 'set')} of nearly identical tiles with different "
+            f"{counted(duplicates.near_contradictions, 'set')} of nearly identical tiles with different "
             "labels: see kept_instead in qc.csv"
         )
     return [*found, *_class_warnings(by_class), *_sharpness_warnings(sharpness_of_passed)]
@@ -91,11 +92,7 @@ def _sharpness_warnings(sharpness: Sequence[float]) -> list[str]:
     if not soft:
         return []
     warning = (
-        f"{_count(soft, 'tile')} passed with less than a quarter of the median sharpness "
+        f"{counted(soft, 'tile')} passed with less than a quarter of the median sharpness "
         f"({median:.3g}): perhaps out of focus; sort qc.csv by sharpness to see them"
     )
     return [warning]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("s" if number != 1 else "")

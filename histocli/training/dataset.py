@@ -16,6 +16,7 @@ from histocli.errors import InputError, SettingsError
 from histocli.models.classifier import StainChoice
 from histocli.training.left_out import LeftOut, left_out_by
 from histocli.training.loss import NO_LABEL
+from histocli.wording import counted
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def open_training_data(
     if torn:
         first, where = next(iter(torn.items()))
         say(
-            f"warning: {len(torn)} groups lie in more than one split ({first} in "
+            f"warning: {counted(len(torn), 'group')} in more than one split ({first} in "
             f"{' and '.join(where)}): the scores will be too good"
         )
     position = {name: index for index, name in enumerate(classes)}

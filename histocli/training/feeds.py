@@ -24,6 +24,7 @@ from histocli.training.device_batches import DeviceBatch, on_device
 from histocli.training.device_cache import check_memory, keep_on_device
 from histocli.training.monitor import Monitor
 from histocli.training.plan import RunOptions
+from histocli.wording import counted
 
 # Called with the tiles in their order, the size of a batch, and what receives unreadable tiles.
 Feed = Callable[[Sequence[int], int, list[SkippedTile]], Iterator[DeviceBatch]]
@@ -82,7 +83,7 @@ class _Split:
     def kept_on(self, device: torch.device) -> TileArrays[Tensor]:
         source, indices = self.data.source, self.data.indices
         self.monitor.say(
-            f"cache: keeping {len(indices)} {self.name} tiles on {device} "
+            f"cache: keeping {counted(len(indices), f'{self.name} tile')} on {device} "
             f"({self.decoded_bytes() / 1e6:,.0f} MB)"
         )
         skipped: list[SkippedTile] = []
@@ -93,12 +94,15 @@ class _Split:
         parent = self.options.cache_folder or default_cache_folder()
         folder = parent / cache_key(source, indices)
         if (cached := open_cached(folder, source, indices)) is not None:
-            self.monitor.say(f"cache: reading {len(indices)} {self.name} tiles from {folder}")
+            self.monitor.say(
+                f"cache: reading {counted(len(indices), f'{self.name} tile')} from {folder}"
+            )
             return cached
         needed = self.decoded_bytes()
         check_space(parent, needed)
         self.monitor.say(
-            f"cache: decoding {len(indices)} {self.name} tiles to {folder} ({needed / 1e6:,.0f} MB)"
+            f"cache: decoding {counted(len(indices), f'{self.name} tile')} to {folder} "
+            f"({needed / 1e6:,.0f} MB)"
         )
         skipped: list[SkippedTile] = []
         write_cached(folder, source, indices, self._decode(skipped), skipped)

@@ -6,6 +6,7 @@ from histocli.data.loading import load_batches
 from histocli.data.pixel_digest import pixel_digest
 from histocli.data.tiles import TileSource
 from histocli.training.recorded_splits import RecordedTile
+from histocli.wording import counted
 
 Advance = Callable[[int], None]
 
@@ -47,8 +48,8 @@ def shared_tiles(
         both = sorted(digests[digest] for digest in digests.keys() & seen.keys())
         if both:
             warnings.append(
-                f"{len(both)} tiles of {split} have a twin in {other}, pixel by pixel (the first: "
-                f"{both[0]}): the scores will be too good"
+                f"{counted(len(both), 'tile')} of {split} with a twin in {other}, pixel by pixel "
+                f"(the first: {both[0]}): the scores will be too good"
             )
     return warnings
 

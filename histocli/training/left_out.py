@@ -13,6 +13,7 @@ from typing import Any
 
 from histocli.data.tiles import Tile, TileSource
 from histocli.data.verdicts import Rejects, read_rejects
+from histocli.wording import counted
 
 LEFT_OUT_OF = ("train", "valid")
 NAMED = 4
@@ -64,7 +65,7 @@ def left_out_by(
         )
     kept = sum(tile.split == "test" and tile.id in rejects.reasons for tile in labelled)
     if kept:
-        say(f"qc: {kept} rejects stay in test: a model will meet such tiles in practice")
+        say(f"qc: {counted(kept, 'reject')} kept in test: a model will meet such tiles in practice")
     if rejects.checked < len(source.tiles):
         say(f"qc: {len(source.tiles) - rejects.checked} tiles are not in {qc}; they are kept")
     facts = {

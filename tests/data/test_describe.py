@@ -43,7 +43,7 @@ def test_each_problem_is_named(tmp_path: Path) -> None:
     found = describe_source(open_source(tmp_path))
     text = "\n".join(found.problems)
     assert "test: no tile of class 'b'" in text
-    assert "1 groups lie in more than one split (p1 in test and train)" in text
+    assert "1 group in more than one split (p1 in test and train)" in text
     assert "tiles differ in size: 1 of 4 are not 12x12" in text
     assert "1 of 4 tiles read cannot be decoded (train/a/broken.png: the file is empty)" in text
     assert found.to_json()["unreadable"] == {"train/a/broken.png": "the file is empty"}

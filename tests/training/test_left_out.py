@@ -47,7 +47,7 @@ def test_rejects_leave_train_and_valid_but_not_test(phantom: Path, tmp_path: Pat
     assert tiles_of(data, "test") == tiles_of(whole, "test")
     train = len(tiles_of(whole, "train"))
     assert f"qc: 1 of {train} tiles left out of train (blur 1)" in said
-    assert "qc: 1 rejects stay in test: a model will meet such tiles in practice" in said
+    assert "qc: 1 reject kept in test: a model will meet such tiles in practice" in said
     assert data.qc["left_out"] == {"train": 1, "valid": 1}
     assert data.qc["kept_in_test"] == 1
 
