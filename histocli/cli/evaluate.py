@@ -69,6 +69,7 @@ def _evaluate_run(folder: Path, settings: EvaluateSettings, terminal: Terminal) 
     from histocli.atomic_files import remove_abandoned, write_json
     from histocli.data.loading import write_skipped
     from histocli.metrics.analyses import analyses
+    from histocli.metrics.earlier_analyses import read_earlier, still_valid
     from histocli.metrics.evaluate import evaluate as compute
     from histocli.metrics.pairing import Entrant
     from histocli.qc.suspicious_sheet import write_suspicious_sheet
@@ -116,7 +117,14 @@ def _evaluate_run(folder: Path, settings: EvaluateSettings, terminal: Terminal) 
     )
     output = folder / "evaluation" / settings.split
     remove_abandoned(output)
-    predictions.write(output / "predictions.csv")
+    before, earlier = read_earlier(output)
+    table_path = output / "predictions.csv"
+    predictions.write(table_path)
+    kept = still_valid(earlier, metrics) if table_path.read_bytes() == before else {}
+    if kept:
+        names = ", ".join(name.replace("_", " ") for name in kept)
+        terminal.say(f"kept from the evaluation before, of the same predictions: {names}")
+    metrics |= kept
     write_json(output / "metrics.json", metrics)
     write_skipped(output, skipped)
     figures = evaluation_figures(predictions, metrics, output)

@@ -51,7 +51,9 @@ def report(
     # Named twice is one run: nothing is compared with itself.
     folders = list({folder.resolve(): folder for folder in folders}.values())
     summaries = [collect_run(folder) for folder in folders]
-    comparison = collect_comparison(comparison_folder(folders, settings.runs))
+    comparison = collect_comparison(
+        comparison_folder(folders, settings.runs), [summary.name for summary in summaries]
+    )
     tables = _tables(summaries, comparison, with_intervals=settings.format in MARKUPS)
     facts: dict[str, Any] = {
         "runs": [

@@ -1,6 +1,7 @@
 """Read a run folder: each part is optional but ``run.json``; a damaged part is an error."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from histocli.report.run_summary import Evaluation, Explanation, ModelCard, RunS
 from histocli.run_record import RECORD_NAME, RunRecord
 
 QUALITY_FILE = "qc.json"
+COMPARISON = "comparison.json"
 # What `histo explain` draws beside the tiles, `--audit` the last two.
 AUDIT_FIGURES = ("average_maps.png", "faithfulness.png", "sanity.png")
 SPLIT_ORDER = ("train", "valid", "test")
@@ -40,17 +42,29 @@ def collect_run(run: Path) -> RunSummary:
     )
 
 
-def collect_comparison(folder: Path) -> Mapping[str, Any] | None:
-    """Read the ``comparison.json`` of ``histo evaluate RUN RUN``, None where there is none.
+def collect_comparison(folder: Path, runs: Collection[str]) -> Mapping[str, Any] | None:
+    """Read what ``histo evaluate RUN RUN`` found of some runs, None where it was not asked.
+
+    Args:
+        folder: Where it would be if the runs were named in this order; else it is beside.
+        runs: Their names.
 
     Raises:
         InputError: If it is damaged.
     """
-    path = folder / "comparison.json"
-    if not path.is_file():
-        return None
+    if (folder / COMPARISON).is_file():
+        return _read_comparison(folder / COMPARISON)
+    for path in sorted(folder.parent.glob(f"*/{COMPARISON}")):
+        with suppress(InputError):  # of other runs, for all that is known
+            comparison = _read_comparison(path)
+            if set(comparison["runs"]) == set(runs):
+                return comparison
+    return None
+
+
+def _read_comparison(path: Path) -> Mapping[str, Any]:
     content = _read_json(path, "histo evaluate")
-    if not isinstance(content.get("pairs"), list):
+    if not isinstance(content.get("pairs"), list) or not isinstance(content.get("runs"), list):
         raise _damaged(path, "no usable 'pairs'", "histo evaluate")
     return content
 
@@ -73,12 +87,14 @@ def all_runs(runs: Path) -> list[Path]:
 
 
 def newest_run(runs: Path) -> Path:
-    """The training run in a folder that started last.
+    """The training run in a folder that started last; a control is not meant if there is any other.
 
     Raises:
         InputError: If there is none.
     """
-    return all_runs(runs)[-1]
+    found = all_runs(runs)
+    meant = [run for run in found if not RunRecord.read(run).settings.get("shuffle_labels")]
+    return (meant or found)[-1]
 
 
 def _read_evaluations(folder: Path) -> tuple[Evaluation, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from histocli.errors import InputError
-from histocli.report.collect import all_runs, collect_run, newest_run
+from histocli.report.collect import all_runs, collect_comparison, collect_run, newest_run
 from histocli.run_record import RunRecord
 from tests.report.conftest import MakeRun
 
@@ -111,6 +111,30 @@ def test_runs_are_sorted_by_start_and_then_by_name(tmp_path: Path) -> None:
     (tmp_path / "a file").touch()
     assert [run.name for run in all_runs(tmp_path)] == ["z", "a", "b"]
     assert newest_run(tmp_path).name == "b"
+
+
+def test_the_newest_run_is_not_a_control_where_there_is_another(tmp_path: Path) -> None:
+    control = {"shuffle_labels": True}
+    RunRecord("train", control, {}, started="2026-01-02").write(tmp_path / "control")
+    assert newest_run(tmp_path).name == "control"
+    RunRecord("train", {}, {}, started="2026-01-01").write(tmp_path / "model")
+    assert newest_run(tmp_path).name == "model"
+
+
+def test_a_comparison_is_found_whatever_the_order_of_its_runs(tmp_path: Path) -> None:
+    for name, text in (
+        ("a-b", '{"runs": ["a", "b"], "pairs": []}'),
+        ("a-b-c", '{"runs": ["a", "b", "c"], "pairs": []}'),
+        ("a-c", "damaged"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "comparison.json").write_text(text)
+    found = collect_comparison(tmp_path / "b-a", ["b", "a"])
+    assert found is not None
+    assert found["runs"] == ["a", "b"]
+    assert collect_comparison(tmp_path / "b-c", ["b", "c"]) is None
+    with pytest.raises(InputError, match="damaged"):
+        collect_comparison(tmp_path / "a-c", ["a", "c"])
 
 
 @pytest.mark.parametrize("folder", [".", "absent"])
