@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -79,11 +80,15 @@ def train(
     from histocli.report.figures import training_history_figure
     from histocli.training.api import TrainRequest, run_training
     from histocli.training.cross_validation import cross_validate
+    from histocli.training.frozen import WITHOUT_EFFECT
     from histocli.training.plan import RunOptions, TrainingPlan
 
     # One of the processes that torchrun started speaks for all.
     first = os.environ.get("RANK", "0") == "0"
     terminal.quiet = terminal.quiet or not first
+    if settings.transfer == "frozen" and (unused := _changed(settings, WITHOUT_EFFECT)):
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
+        terminal.say(f"warning: --transfer frozen fits one layer; without effect: {options}")
     names = [field.name for field in fields(TrainingPlan)]
     request = TrainRequest(
         data=data,
@@ -129,6 +134,12 @@ def train(
         make_table("Training", ["", ""], rows),
         f"wrote {outcome.run}; next: histo evaluate",
     )
+
+
+def _changed(settings: TrainSettings, names: Sequence[str]) -> list[str]:
+    """Those that are not at their defaults."""
+    fields = TrainSettings.model_fields
+    return [name for name in names if getattr(settings, name) != fields[name].default]
 
 
 def _print_cross_validation(facts: dict[str, Any], terminal: Terminal) -> None:

@@ -1,6 +1,5 @@
 """Pretrained weights that are here, and where the others would come from."""
 
-import os
 from pathlib import Path
 
 from histocli.doctor.finding import Finding, note, ok
@@ -13,8 +12,9 @@ def check_weights(folder: Path) -> list[Finding]:
     del folder
     from histocli.models.architectures import ARCHITECTURES, find_architecture
     from histocli.models.weight_origins import at_hand
+    from histocli.models.weights import hub_is_forbidden
 
-    offline = os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")
+    offline = hub_is_forbidden()
     return [finding_of(name, at_hand(find_architecture(name)), offline) for name in ARCHITECTURES]
 
 

@@ -45,7 +45,7 @@ def load_weights(
         if published is not None and (published.gated or published.rename):
             say(f"published weights of {architecture.name}: {notice(published)}, {published.page}")
         return f"file {path.name}" + (f"; not used: {_some(unused)}" if unused else "")
-    offline = offline or os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")
+    offline = offline or hub_is_forbidden()
     for find in (from_cache, from_package):
         found = find(architecture)
         if found is not None:
@@ -57,6 +57,11 @@ def load_weights(
         _fit(network, architecture, tensors, origin)
         return origin
     raise SettingsError(advice(architecture, "the network may not be used (--offline)"))
+
+
+def hub_is_forbidden() -> bool:
+    """Whether the environment says so."""
+    return os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")
 
 
 def _of_file(path: Path, architecture: Architecture) -> dict[str, Tensor]:

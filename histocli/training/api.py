@@ -12,6 +12,7 @@ from histocli.data.opening import SourceOptions
 from histocli.errors import HistoError, InterruptedRunError, SettingsError, StoppedError
 from histocli.metrics.operating_rules import parse_rule
 from histocli.models.classifier import StainChoice
+from histocli.models.weights import hub_is_forbidden, load_weights
 from histocli.run_record import RunRecord
 from histocli.training.allocation import keep_freed_memory
 from histocli.training.dataset import TrainingData, open_training_data
@@ -19,12 +20,14 @@ from histocli.training.devices import find_device
 from histocli.training.fit import fit
 from histocli.training.folds import Fold, divided
 from histocli.training.monitor import Monitor
+from histocli.training.network import Training, make_training
 from histocli.training.not_a_number import NotANumberError, save_batch
 from histocli.training.plan import RunOptions, TrainingPlan
 from histocli.training.processes import Processes, joined
-from histocli.training.recipes import epochs_for
+from histocli.training.recipes import epochs_for, final_size
 from histocli.training.run import (
     begin_run,
+    check_run,
     discard_run,
     find_stopped,
     held,
@@ -34,6 +37,7 @@ from histocli.training.run import (
 )
 from histocli.training.shuffled_labels import with_shuffled_labels
 from histocli.training.state import Progress, load_state
+from histocli.wording import counted
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,21 @@ def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> Train
     epochs = epochs_for(plan, len(data.splits["train"].indices))
     facts = {"run": str(run), "arch": plan.arch, "stain": plan.stain, "epochs": epochs}
     if request.dry_run:
-        return TrainOutcome(run, {**facts, "device": str(device), "tiles": data.counts()}, None)
-    monitor.say(f"run: {run}; {plan.arch}, stain {plan.stain}, {epochs} epochs, on {device}")
+        check_run(
+            run, record_of(plan, data, options.seed, device.type), overwrite=request.overwrite
+        )
+        training = make_training(data, plan, options, device, processes)
+        facts |= {
+            "device": str(device),
+            "tiles": data.counts(),
+            "input_size_px": final_size(plan, training.architecture),
+            "parameters": f"{training.card.parameters:,}",
+            "weights": _weights_there(training, plan, options),
+        }
+        return TrainOutcome(run, facts, None)
+    monitor.say(
+        f"run: {run}; {plan.arch}, stain {plan.stain}, {counted(epochs, 'epoch')}, on {device}"
+    )
     record = record_of(plan, data, options.seed, device.type)
     if request.fold is not None:
         record.inputs["fold"] = asdict(request.fold)
@@ -146,6 +163,17 @@ def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> Train
         "seconds": seconds,
     }
     return TrainOutcome(run, facts, result.progress)
+
+
+def _weights_there(training: Training, plan: TrainingPlan, options: RunOptions) -> str:
+    """Load the weights that need no network; without any, what training would do."""
+    network, architecture = training.learner.model.network, training.architecture
+    try:
+        return load_weights(network, architecture, plan.weights, offline=True, say=lambda _: None)
+    except SettingsError:
+        if options.offline or hub_is_forbidden() or architecture.published is None:
+            raise
+        return f"to be fetched: {architecture.published.page}"
 
 
 @contextmanager
@@ -198,7 +226,7 @@ def _report_data(data: TrainingData, monitor: Monitor) -> None:
     for split, counts in data.counts().items():
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         groups = data.groups().get(split)
-        monitor.say(f"{split}: {listed}" + (f" ({groups} groups)" if groups else ""))
+        monitor.say(f"{split}: {listed}" + (f" ({counted(groups, 'group')})" if groups else ""))
     if data.divided:
         unit = "by group" if data.groups() else "by tile, as no groups are known: optimistic"
         monitor.say(f"splits that were not stated: divided {unit}")

@@ -30,6 +30,15 @@ from histocli.training.stopping import StopRequest
 
 Features = tuple[NDArray[np.int64], NDArray[np.float32]]
 
+# Options of training that a fixed backbone leaves nothing to do for.
+WITHOUT_EFFECT = (
+    *("epochs", "initial_size_px", "accumulate", "patience"),
+    *("optimizer", "learning_rate", "head_learning_rate", "layer_decay", "keep_stages"),
+    *("weight_decay", "schedule", "warmup_fraction", "gradient_clip", "ema_decay"),
+    *("label_smoothing", "focal_gamma", "sampling"),
+    *("color_jitter", "stain_augmentation", "rand_augment", "mixup", "cutmix"),
+)
+
 
 def train_frozen(
     data: TrainingData,

@@ -74,8 +74,8 @@ def held(run: Path, say: Callable[[str], None]) -> Iterator[None]:
         lock.release()
 
 
-def begin_run(run: Path, record: RunRecord, data: TrainingData, *, overwrite: bool) -> RunRecord:
-    """Make the run's folder, or check that the one there can be continued.
+def check_run(run: Path, record: RunRecord, *, overwrite: bool) -> RunRecord | None:
+    """Check that a run can be begun or continued in a folder; the record of the one that is there.
 
     Raises:
         SettingsError: If a run of that name has ended, or was made otherwise.
@@ -87,10 +87,21 @@ def begin_run(run: Path, record: RunRecord, data: TrainingData, *, overwrite: bo
                 f"{run} has ended already; choose another --name, or pass --overwrite"
             )
         record.check_continues(earlier, run)
+    elif earlier is None and _files(run):
+        raise SettingsError(f"{run} holds files that are no run; choose another --name")
+    return earlier
+
+
+def begin_run(run: Path, record: RunRecord, data: TrainingData, *, overwrite: bool) -> RunRecord:
+    """Make the run's folder, or check that the one there can be continued.
+
+    Raises:
+        SettingsError: If a run of that name has ended, or was made otherwise.
+    """
+    earlier = check_run(run, record, overwrite=overwrite)
+    if earlier is not None and not overwrite:
         record.started = earlier.started
     elif _files(run):
-        if not overwrite or earlier is None:
-            raise SettingsError(f"{run} holds files that are no run; choose another --name")
         _clear(run)
     run.mkdir(parents=True, exist_ok=True)
     # The record first: it is what makes a folder a run, which can be continued wherever it is killed.

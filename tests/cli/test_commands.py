@@ -135,6 +135,36 @@ def test_several_runs_are_compared_on_the_same_tiles(
         shutil.rmtree("runs/comparisons")
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--arch", "resnet51"), "did you mean"),
+        (("--optimizer", "adamz"), "adamw"),
+        (("--weights", "absent.safetensors"), "absent.safetensors"),
+        (("--arch", "resnet50", "--offline"), "--weights"),
+        (("--name", "first"), "--overwrite"),
+        (("--keep-stages", 40), "keep fewer"),
+    ],
+)
+def test_a_dry_run_finds_what_the_run_would_stumble_on(
+    options: tuple[str, ...], said: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workplace)
+    result = histo("train", "--dry-run", *options)
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert {path.name for path in Path("runs").iterdir()} == {"first"}
+
+
+def test_options_that_a_fixed_backbone_does_not_use_are_named(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workplace)
+    plain = ("train", "--transfer", "frozen", "--dry-run")
+    assert "without effect" not in histo(*plain).stderr
+    assert "without effect: --epochs, --mixup" in histo(*plain, "--epochs", 3, "--mixup", 1).stderr
+
+
 def test_predict_writes_a_table_for_new_tiles(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -260,6 +290,15 @@ def test_evaluate_adds_the_analyses_that_are_asked_for(
     assert "color" in metrics["sanity"]
     for name in ("decision_curve", "selective", "subgroups", "stress"):
         assert (folder / f"{name}.png").is_file()
+    # Asked for less, of the same predictions: what was found is kept, and figures match it.
+    again = histo("evaluate", "first", "--stress", "--stress-tiles", 4)
+    assert "kept from the evaluation before" in again.stderr
+    shorter = json.loads((folder / "metrics.json").read_text())
+    assert shorter["subgroups"] == metrics["subgroups"]
+    assert shorter["stress"]["tiles"] == 4
+    # At another confidence nothing of it would fit.
+    assert histo("evaluate", "first", "--confidence", 0.9).exit_code == 0
+    assert "subgroups" not in json.loads((folder / "metrics.json").read_text())
 
 
 @pytest.mark.parametrize(
