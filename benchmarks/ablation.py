@@ -1,13 +1,16 @@
 """Change one part of the training recipe at a time; print what each is worth, with seeds.
 
-    python benchmarks/ablation.py DATA [--tiles 1500] [--seeds 0 1 2] [--only stock-head no-average]
+    python benchmarks/ablation.py DATA [--tiles 1500] [--seeds 0 1 2] [--only "timm's head"] [--jobs 1]
 
 DATA is a labelled data set with the splits train and valid. Trains on a part of its training tiles, the
-classes alike, and judges on all validation tiles; the test split is not read. Writes
-benchmarks/results/ablation-NAME.json after every run, and continues from it.
+classes alike, and judges on all validation tiles; the test split is not read. Two jobs at once, each with
+half of the cores, do a fifth more than one with all. Writes benchmarks/results/ablation-NAME.json after
+every run, and continues from it. The time is of a training's steps, against the baseline of the same seed.
 """
 
 import argparse
+import csv
+import itertools
 import json
 import os
 import platform
@@ -15,6 +18,7 @@ import random
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,7 @@ from scipy import stats
 
 from histocli.data.layouts import open_source
 from histocli.predictions import Predictions
+from histocli.training.fit import macro_auroc
 
 # What all share: small and quick, one orientation when predicting.
 COMMON = ("--input-size-px", "128", "--epochs", "4", "--test-time-augmentation", "none")
@@ -41,8 +46,12 @@ VARIANTS: Mapping[str, Sequence[str]] = {
     "no label smoothing": ("--label-smoothing", "0"),
     "focal loss, gamma 2": ("--focal-gamma", "2"),
     "layer decay 0.8": ("--layer-decay", "0.8"),
-    "rate 1e-3": ("--learning-rate", "1e-3"),
-    "rate 1e-4": ("--learning-rate", "1e-4"),
+    "all stages learn": ("--keep-stages", "0"),
+    "stem kept, no stage": ("--keep-stages", "1"),
+    "stem and 3 stages kept": ("--keep-stages", "4"),
+    "6 epochs": ("--epochs", "6"),
+    "rate 3e-4": ("--learning-rate", "3e-4"),
+    "rate 2e-3": ("--learning-rate", "2e-3"),
     "one-cycle": ("--schedule", "one-cycle"),
     "96 px": ("--input-size-px", "96"),
     "160 px": ("--input-size-px", "160"),
@@ -72,27 +81,34 @@ def link_part(data: Path, folder: Path, tiles: int) -> None:
         target.symlink_to((data / name).resolve())
 
 
-def measure(data: Path, runs: Path, variant: str, seed: int) -> float:
-    """Train once; the AUROC of the validation split as the finished model predicts it."""
+def measure(data: Path, runs: Path, variant: str, seed: int) -> dict[str, float]:
+    """Train once; the AUROC of the validation split as the finished model predicts it, and the time."""
     name = f"{variant.replace(' ', '-').replace(',', '')}-{seed}"
     options = [*COMMON, *VARIANTS[variant], "--seed", str(seed), "--offline"]
     histo("train", str(data), *options, "--runs", str(runs), "--name", name)
     table = Predictions.read(runs / name / "validation.csv")
-    from histocli.training.fit import macro_auroc
+    with (runs / name / "history.csv").open(newline="") as file:
+        seconds = sum(float(row["seconds"]) for row in csv.DictReader(file))
+    return {
+        "valid_auroc": macro_auroc(table.probabilities, table.label_indices),
+        "train_seconds": seconds,
+    }
 
-    return macro_auroc(table.probabilities, table.label_indices)
 
-
-def rows_of(scores: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
+def rows_of(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[dict[str, Any]]:
     """Mean of each variant, and its difference from the baseline by seed with a t interval."""
     baseline = scores.get(BASELINE, {})
     rows = []
     for variant, by_seed in scores.items():
-        row: dict[str, Any] = {"variant": variant, "mean": statistics.mean(by_seed.values())}
-        row["seeds"] = len(by_seed)
+        row: dict[str, Any] = {"variant": variant, "seeds": len(by_seed)}
+        row["mean"] = statistics.mean(found["valid_auroc"] for found in by_seed.values())
         shared = sorted(set(by_seed) & set(baseline))
-        differences = [by_seed[seed] - baseline[seed] for seed in shared]
-        if variant != BASELINE and differences:
+        if variant != BASELINE and shared:
+            pairs = [(by_seed[seed], baseline[seed]) for seed in shared]
+            row["time"] = statistics.mean(
+                here["train_seconds"] / there["train_seconds"] for here, there in pairs
+            )
+            differences = [here["valid_auroc"] - there["valid_auroc"] for here, there in pairs]
             row["difference"] = statistics.mean(differences)
             if len(differences) > 1:
                 error = statistics.stdev(differences) / len(differences) ** 0.5
@@ -104,11 +120,41 @@ def rows_of(scores: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
 
 def line(row: Mapping[str, Any]) -> str:
     """One row of the table."""
-    text = f"| {row['variant']} | {row['mean']:.4f} |"
+    text = f"| {row['variant']} | {row['seeds']} | {row['mean']:.4f} |"
     if "difference" not in row:
-        return f"{text} |"
+        return f"{text} | |"
     text += f" {row['difference']:+.4f}"
-    return f"{text} ({row['low']:+.4f} to {row['high']:+.4f}) |" if "low" in row else f"{text} |"
+    if "low" in row:
+        text += f" ({row['low']:+.4f} to {row['high']:+.4f})"
+    return f"{text} | {row['time']:.2f} |"
+
+
+def measure_missing(
+    data: Path, wanted: Sequence[tuple[str, int]], jobs: int, result: dict[str, Any], path: Path
+) -> None:
+    """Measure what is not yet measured, several at once; the file is written after each."""
+    # Of each training: together they have the machine's cores.
+    os.environ["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // jobs))
+    runs = data.parent / "runs"
+    missing = [
+        (variant, seed)
+        for variant, seed in wanted
+        if str(seed) not in result["scores"].get(variant, {})
+    ]
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = {
+            pool.submit(measure, data, runs, variant, seed): (variant, seed)
+            for variant, seed in missing
+        }
+        for future in as_completed(waiting):
+            (variant, seed), found = waiting[future], future.result()
+            result["scores"].setdefault(variant, {})[str(seed)] = found
+            print(f"{variant}, seed {seed}: {found['valid_auroc']:.4f}", flush=True)
+            ordered = {
+                name: result["scores"][name] for name in VARIANTS if name in result["scores"]
+            }
+            result["scores"] = ordered
+            path.write_text(json.dumps(result, indent=2) + "\n")
 
 
 def main() -> None:
@@ -119,34 +165,32 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--name", help="of the JSON file; the folder's name if not set")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at once, sharing the cores")
     parser.add_argument(
         "--table", action="store_true", help="print the kept table and measure nothing"
     )
     arguments = parser.parse_args()
     path = RESULTS / f"ablation-{arguments.name or arguments.data.name}.json"
-    result = json.loads(path.read_text()) if path.is_file() else {"scores": {}}
+    result: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {"scores": {}}
     if not arguments.table:
+        result |= {
+            "date": datetime.now(UTC).date().isoformat(),
+            "processor": processor(),
+            "cores": len(os.sched_getaffinity(0)),
+            "jobs": arguments.jobs,
+            "python": platform.python_version(),
+            "data": arguments.data.name,
+            "training_tiles": arguments.tiles,
+            "common": list(COMMON),
+        }
+        wanted = list(itertools.product(arguments.seeds, arguments.only))
         with tempfile.TemporaryDirectory() as temporary:
             part = Path(temporary) / "data"
             link_part(arguments.data, part, arguments.tiles)
-            for seed in arguments.seeds:
-                for variant in arguments.only:
-                    known = result["scores"].setdefault(variant, {})
-                    if str(seed) in known:
-                        continue
-                    known[str(seed)] = measure(part, Path(temporary) / "runs", variant, seed)
-                    print(f"{variant}, seed {seed}: {known[str(seed)]:.4f}", flush=True)
-                    result |= {
-                        "date": datetime.now(UTC).date().isoformat(),
-                        "processor": processor(),
-                        "cores": len(os.sched_getaffinity(0)),
-                        "python": platform.python_version(),
-                        "data": arguments.data.name,
-                        "training_tiles": arguments.tiles,
-                        "common": list(COMMON),
-                    }
-                    path.write_text(json.dumps(result, indent=2) + "\n")
-    print("| changed | validation AUROC | difference (95 %) |\n|---|---|---|")
+            pairs = [(variant, seed) for seed, variant in wanted]
+            measure_missing(part, pairs, arguments.jobs, result, path)
+    print("| changed | seeds | validation AUROC | difference (95 %) | time |")
+    print("|---|---|---|---|---|")
     for row in rows_of(result["scores"]):
         print(line(row))
 

@@ -42,7 +42,7 @@ from histocli.training.augmentation import d4_views
 
 NETWORK = "tf_efficientnet_lite0"
 BATCH_SIZE = 32
-RATE = 3e-4
+RATE = find_architecture("efficientnet").learning_rate
 Batches = Iterator[tuple[Tensor, Tensor]]
 
 

@@ -302,8 +302,11 @@ class TrainSettings(DeviceSection):
     optimizer: str = Field(
         "adamw", description="Any optimiser of timm by name.", json_schema_extra=RECIPE
     )
-    learning_rate: float = Field(
-        3e-4, gt=0, description="Peak rate of the backbone.", json_schema_extra=RECIPE
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description="Peak rate of the backbone; the architecture's if not set.",
+        json_schema_extra=RECIPE,
     )
     head_learning_rate: float = Field(
         3e-3, gt=0, description="Peak rate of the new layers.", json_schema_extra=RECIPE
@@ -313,6 +316,12 @@ class TrainSettings(DeviceSection):
         gt=0,
         le=1,
         description="Factor of the rate from a layer of the backbone to the one before it.",
+        json_schema_extra=RECIPE,
+    )
+    keep_stages: int | None = Field(
+        None,
+        ge=0,
+        description="Stages from the stem on that keep their weights; the architecture's if not set.",
         json_schema_extra=RECIPE,
     )
     weight_decay: float = Field(
@@ -608,7 +617,7 @@ class ReportSettings(Section):
 class DemoSettings(Section):
     """``[demo]``."""
 
-    tiles: int = Field(600, ge=60, description="Tiles to make.")
+    tiles: int = Field(600, ge=60, le=1_000_000, description="Tiles to make.")
     task: Literal["binary", "multiclass"] = Field("binary", description="Two classes, or more.")
     tile_size_px: int = Field(96, ge=64, le=512, description="Side of a tile.")
     overwrite: bool = Field(False, description="Write into a folder that is not empty.")

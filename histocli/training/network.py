@@ -16,6 +16,7 @@ from histocli.training.averaging import WeightAverage
 from histocli.training.dataset import TrainingData
 from histocli.training.devices import find_precision
 from histocli.training.epoch import LoopSettings
+from histocli.training.freezing import keep_first_stages
 from histocli.training.learning import LearningPlan
 from histocli.training.loss import LossPlan
 from histocli.training.optimization import Optimization, OptimizationPlan
@@ -88,6 +89,8 @@ def make_training(
         from timm.layers import convert_sync_batchnorm
 
         model.network = convert_sync_batchnorm(model.network)
+    new_layers = (f".{architecture.head}.", *([architecture.added] if architecture.added else []))
+    keep_first_stages(model.network, _kept_stages(plan, architecture), new_layers)
     model.to(device)
     if plan.compile:
         model.network.compile()
@@ -97,7 +100,7 @@ def make_training(
     weights = class_weights(data, plan.class_weights, device)
     batches = max(1, tiles // plan.batch_size)
     schedule = OptimizationPlan(
-        plan.learning_rate,
+        plan.learning_rate or architecture.learning_rate,
         plan.head_learning_rate,
         plan.weight_decay,
         plan.warmup_fraction,
@@ -108,7 +111,6 @@ def make_training(
         gradient_clip=plan.gradient_clip,
         accumulate=plan.accumulate,
     )
-    new_layers = (f".{architecture.head}.", *([architecture.added] if architecture.added else []))
     optimization = Optimization(
         model.network, new_layers, schedule, scale=precision == torch.float16
     )
@@ -129,6 +131,13 @@ def make_training(
         chances=_chances(data, plan.sampling),
         ema_decay=plan.ema_decay,
     )
+
+
+def _kept_stages(plan: TrainingPlan, architecture: Architecture) -> int:
+    """As stated, or the architecture's; weights that start at random are no use to keep."""
+    if plan.keep_stages is not None:
+        return plan.keep_stages
+    return 0 if plan.weights == "none" else architecture.kept_stages
 
 
 class _Classify(nn.Module):

@@ -3,12 +3,12 @@
 import math
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from histocli.errors import SettingsError
+from histocli.models.layer_depths import layer_depths
 
 # One-cycle begins at this share of the peak.
 ONE_CYCLE_START = 1 / 25
@@ -165,7 +165,7 @@ def _parameter_groups(
     network: nn.Module, new_layers: tuple[str, ...], plan: OptimizationPlan
 ) -> list[dict[str, object]]:
     """Parameters with the same rate and decay; new layers have a rate of their own."""
-    depths = _depths(network) if plan.layer_decay < 1 else {}
+    depths = layer_depths(network, coarse=False) if plan.layer_decay < 1 else {}
     deepest = max(depths.values(), default=0)
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
@@ -184,17 +184,3 @@ def _parameter_groups(
         }
         for (rate, decays), parameters in sorted(groups.items(), key=lambda item: item[0])
     ]
-
-
-def _depths(network: nn.Module) -> dict[str, int]:
-    """Layer of each parameter as timm counts them, 0 nearest to the pixels."""
-    from timm.models import group_parameters
-
-    prefix, backbone = "", network
-    if not hasattr(network, "group_matcher") and hasattr(network, "backbone"):
-        prefix, backbone = "backbone.", network.get_submodule("backbone")
-    if not hasattr(backbone, "group_matcher"):
-        return {}
-    matcher: Any = backbone.group_matcher
-    layers = group_parameters(backbone, matcher(coarse=False), reverse=True)
-    return {f"{prefix}{name}": int(depth) for name, depth in layers.items()}

@@ -23,9 +23,10 @@ class TrainingPlan:
     batch_size: int
     accumulate: int
     optimizer: str
-    learning_rate: float
+    learning_rate: float | None
     head_learning_rate: float
     layer_decay: float
+    keep_stages: int | None
     weight_decay: float
     schedule: str
     warmup_fraction: float

@@ -28,6 +28,7 @@ PLAN = TrainingPlan(
     learning_rate=1e-3,
     head_learning_rate=1e-3,
     layer_decay=1.0,
+    keep_stages=0,
     weight_decay=0.05,
     schedule="cosine",
     warmup_fraction=0.1,

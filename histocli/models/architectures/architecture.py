@@ -48,6 +48,8 @@ class Architecture:
         fixed_input_size: True if the network takes tiles of ``input_size_px`` only.
         backbone: Attribute of the network that timm's weights load into; the network itself if empty.
         published: Weights to start from; None where nobody publishes any.
+        kept_stages: Stages, from the stem on, whose pretrained weights serve tissue as they are.
+        learning_rate: Peak of the backbone's rate under AdamW in batches of 32.
     """
 
     name: str
@@ -61,3 +63,5 @@ class Architecture:
     backbone: str = ""
     fixed_input_size: bool = False
     published: PublishedWeights | None = None
+    kept_stages: int = 0
+    learning_rate: float = 3e-4

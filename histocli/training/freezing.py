@@ -1,0 +1,40 @@
+"""Layers that keep the weights they came with."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from histocli.errors import SettingsError
+from histocli.models.layer_depths import layer_depths
+
+
+def keep_first_stages(network: nn.Module, stages: int, new_layers: Sequence[str] = ()) -> None:
+    """Leave the stages nearest to the pixels as they are: the stem is one, each stage of blocks another.
+
+    What they know, edges and colors, serves every image, and on a CPU half of a step is spent on learning
+    it again: there the feature maps are largest. Their batch norms still follow the tiles' statistics.
+
+    Args:
+        network: Its weights are marked.
+        stages: How many; 0 for none.
+        new_layers: Parts of names of layers that start from random weights, and so have to learn.
+
+    Raises:
+        SettingsError: If the network's stages are not known, or it has no more than so many.
+    """
+    if not stages:
+        return
+    depths = layer_depths(network, coarse=True)
+    there = sorted(set(depths.values()))
+    if not there:
+        raise SettingsError(
+            "--keep-stages: the stages of this architecture are not known; leave it out"
+        )
+    if stages >= len(there):
+        raise SettingsError(
+            f"--keep-stages {stages}: this architecture has {len(there)}; keep fewer"
+        )
+    kept = set(there[:stages])
+    for name, parameter in network.named_parameters():
+        if depths.get(name) in kept and not any(part in f".{name}" for part in new_layers):
+            parameter.requires_grad = False
