@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from histocli.wording import counted
+
 RESULTS = Path(__file__).parent / "results"
 COLUMNS = (
     "data",
@@ -57,7 +59,7 @@ def recipe_row(name: str, recipe: str, runs: Sequence[dict[str, Any]]) -> str:
     cells += [
         ", ".join(looks),
         f"{mean('test', 'balanced_accuracy'):.3f}",
-        f"{epochs} epoch{'s' if epochs != 1 else ''}, {minutes:.0f} min",
+        f"{counted(epochs, 'epoch')}, {minutes:.0f} min on {counted(cores, 'core')}",
     ]
     return "| " + " | ".join(cells) + " |"
 

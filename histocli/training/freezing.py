@@ -11,8 +11,8 @@ from histocli.models.layer_depths import layer_depths
 def keep_first_stages(network: nn.Module, stages: int, new_layers: Sequence[str] = ()) -> None:
     """Leave the stages nearest to the pixels as they are: the stem is one, each stage of blocks another.
 
-    What they know, edges and colors, serves every image, and on a CPU half of a step is spent on learning
-    it again: there the feature maps are largest. Their batch norms still follow the tiles' statistics.
+    What they know, edges and colors, serves every image, and learning it again takes a quarter to a third
+    of a step on a CPU: there the feature maps are largest. Their batch norms still follow the tiles.
 
     Args:
         network: Its weights are marked.
