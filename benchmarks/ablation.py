@@ -10,7 +10,6 @@ every run, and continues from it. The time is of a training's steps, against the
 
 import argparse
 import csv
-import itertools
 import json
 import os
 import platform
@@ -18,12 +17,12 @@ import random
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from accuracy import RESULTS, histo, processor
+from joblib import Parallel, delayed
 from scipy import stats
 
 from histocli.data.layouts import open_source
@@ -36,7 +35,14 @@ BASELINE = "as it is"
 VARIANTS: Mapping[str, Sequence[str]] = {
     BASELINE: (),
     "no weight average": ("--ema-decay", "0"),
-    "timm's head": ("--arch", "tf_efficientnet_lite0"),
+    "timm's head": (
+        "--arch",
+        "tf_efficientnet_lite0",
+        "--learning-rate",
+        "1e-3",
+        "--keep-stages",
+        "3",
+    ),
     "no color jitter": ("--color-jitter", "0"),
     "Macenko inside": ("--stain", "macenko"),
     "stain augmentation 0.2": ("--stain-augmentation", "0.2"),
@@ -136,25 +142,23 @@ def measure_missing(
     # Of each training: together they have the machine's cores.
     os.environ["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // jobs))
     runs = data.parent / "runs"
+
+    def measured(variant: str, seed: int) -> tuple[str, int, dict[str, float]]:
+        return variant, seed, measure(data, runs, variant, seed)
+
     missing = [
-        (variant, seed)
+        delayed(measured)(variant, seed)
         for variant, seed in wanted
         if str(seed) not in result["scores"].get(variant, {})
     ]
-    with ThreadPoolExecutor(jobs) as pool:
-        waiting = {
-            pool.submit(measure, data, runs, variant, seed): (variant, seed)
-            for variant, seed in missing
-        }
-        for future in as_completed(waiting):
-            (variant, seed), found = waiting[future], future.result()
-            result["scores"].setdefault(variant, {})[str(seed)] = found
-            print(f"{variant}, seed {seed}: {found['valid_auroc']:.4f}", flush=True)
-            ordered = {
-                name: result["scores"][name] for name in VARIANTS if name in result["scores"]
-            }
-            result["scores"] = ordered
-            path.write_text(json.dumps(result, indent=2) + "\n")
+    # The first that fails ends them all.
+    several = Parallel(jobs, backend="threading", return_as="generator_unordered")
+    for variant, seed, found in several(missing):
+        result["scores"].setdefault(variant, {})[str(seed)] = found
+        print(f"{variant}, seed {seed}: {found['valid_auroc']:.4f}", flush=True)
+        known = result["scores"]
+        result["scores"] = {name: known[name] for name in VARIANTS if name in known}
+        path.write_text(json.dumps(result, indent=2) + "\n")
 
 
 def main() -> None:
@@ -173,22 +177,26 @@ def main() -> None:
     path = RESULTS / f"ablation-{arguments.name or arguments.data.name}.json"
     result: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {"scores": {}}
     if not arguments.table:
+        setting = {
+            "training_tiles": arguments.tiles,
+            "common": list(COMMON),
+            "jobs": arguments.jobs,
+        }
+        if any(result.get(key, value) != value for key, value in setting.items()):
+            raise SystemExit(f"{path} was measured otherwise; choose another --name")
         result |= {
             "date": datetime.now(UTC).date().isoformat(),
             "processor": processor(),
             "cores": len(os.sched_getaffinity(0)),
-            "jobs": arguments.jobs,
             "python": platform.python_version(),
             "data": arguments.data.name,
-            "training_tiles": arguments.tiles,
-            "common": list(COMMON),
+            **setting,
         }
-        wanted = list(itertools.product(arguments.seeds, arguments.only))
+        wanted = [(variant, seed) for seed in arguments.seeds for variant in arguments.only]
         with tempfile.TemporaryDirectory() as temporary:
             part = Path(temporary) / "data"
             link_part(arguments.data, part, arguments.tiles)
-            pairs = [(variant, seed) for seed, variant in wanted]
-            measure_missing(part, pairs, arguments.jobs, result, path)
+            measure_missing(part, wanted, arguments.jobs, result, path)
     print("| changed | seeds | validation AUROC | difference (95 %) | time |")
     print("|---|---|---|---|---|")
     for row in rows_of(result["scores"]):

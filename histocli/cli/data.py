@@ -56,7 +56,9 @@ def describe(source: Source = None, *, settings: DataDescribeSettings, terminal:
         groups = ", ".join(f"{split} {count}" for split, count in found.groups.items())
         lines.append(f"groups: {groups}")
     sizes = ", ".join(f"{size} ({count})" for size, count in found.sizes.items())
-    lines.append(f"sizes of {found.sampled} tiles, height x width: {sizes or 'none readable'}")
+    lines.append(
+        f"sizes of {counted(found.sampled, 'tile')}, height x width: {sizes or 'none readable'}"
+    )
     lines += [f"problem: {problem}" for problem in found.problems]
     blocks: list[Table | str] = [make_table("", ["split", "class", "tiles"], rows), *lines[1:]]
     if found.details:

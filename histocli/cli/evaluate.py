@@ -1,6 +1,7 @@
 """`histo evaluate`."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -69,7 +70,6 @@ def _evaluate_run(folder: Path, settings: EvaluateSettings, terminal: Terminal) 
     from histocli.atomic_files import remove_abandoned, write_json
     from histocli.data.loading import write_skipped
     from histocli.metrics.analyses import analyses
-    from histocli.metrics.earlier_analyses import read_earlier, still_valid
     from histocli.metrics.evaluate import evaluate as compute
     from histocli.metrics.pairing import Entrant
     from histocli.qc.suspicious_sheet import write_suspicious_sheet
@@ -117,14 +117,10 @@ def _evaluate_run(folder: Path, settings: EvaluateSettings, terminal: Terminal) 
     )
     output = folder / "evaluation" / settings.split
     remove_abandoned(output)
-    before, earlier = read_earlier(output)
-    table_path = output / "predictions.csv"
-    predictions.write(table_path)
-    kept = still_valid(earlier, metrics) if table_path.read_bytes() == before else {}
-    if kept:
-        names = ", ".join(name.replace("_", " ") for name in kept)
-        terminal.say(f"kept from the evaluation before, of the same predictions: {names}")
-    metrics |= kept
+    if dropped := _analyses_there(output) - set(metrics):
+        names = ", ".join(sorted(name.replace("_", " ") for name in dropped))
+        terminal.say(f"warning: {output} had {names}; ask for it again to have it again")
+    predictions.write(output / "predictions.csv")
     write_json(output / "metrics.json", metrics)
     write_skipped(output, skipped)
     figures = evaluation_figures(predictions, metrics, output)
@@ -156,6 +152,17 @@ def _evaluate_run(folder: Path, settings: EvaluateSettings, terminal: Terminal) 
             f"wrote {output}; next: histo explain, histo report",
         ],
     )
+
+
+def _analyses_there(output: Path) -> set[str]:
+    """What an earlier evaluation was asked for beyond the table of metrics."""
+    from histocli.atomic_files import parse_json
+    from histocli.metrics.analyses import ON_REQUEST
+
+    with suppress(OSError, ValueError):
+        earlier = parse_json((output / "metrics.json").read_bytes())
+        return set(ON_REQUEST) & set(earlier) if isinstance(earlier, dict) else set()
+    return set()
 
 
 def _compare(

@@ -51,9 +51,7 @@ def report(
     # Named twice is one run: nothing is compared with itself.
     folders = list({folder.resolve(): folder for folder in folders}.values())
     summaries = [collect_run(folder) for folder in folders]
-    comparison = collect_comparison(
-        comparison_folder(folders, settings.runs), [summary.name for summary in summaries]
-    )
+    comparison = collect_comparison(comparison_folder(folders, settings.runs), summaries)
     tables = _tables(summaries, comparison, with_intervals=settings.format in MARKUPS)
     facts: dict[str, Any] = {
         "runs": [

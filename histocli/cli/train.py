@@ -1,6 +1,7 @@
 """`histo train`."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -132,7 +133,7 @@ def train(
     terminal.result(
         {**outcome.facts, "figure": outcome.run / HISTORY_FIGURE},
         make_table("Training", ["", ""], rows),
-        f"wrote {outcome.run}; next: histo evaluate",
+        f"wrote {outcome.run}; next: histo evaluate {shlex.quote(str(outcome.run))}",
     )
 
 

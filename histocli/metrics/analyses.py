@@ -22,6 +22,9 @@ from histocli.metrics.subgroups import subgroup_section
 from histocli.metrics.uncertainty import Uncertainty
 from histocli.predictions import Predictions
 
+# Keys of ``metrics.json`` that stand there only if they were asked for.
+ON_REQUEST = ("at_prevalence", "operating_points", "subgroups", "aggregated", "stress")
+
 
 @dataclass(frozen=True)
 class Material:

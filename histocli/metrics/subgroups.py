@@ -7,6 +7,7 @@ import numpy as np
 
 from histocli.metrics.labelled import Labelled
 from histocli.metrics.uncertainty import Uncertainty
+from histocli.wording import counted
 
 SUBGROUP_METRICS = (
     "auroc",
@@ -66,9 +67,13 @@ def _of_subgroup(tiles: Labelled, uncertainty: Uncertainty) -> dict[str, Any]:
 
 
 def _warnings(counts: Mapping[str, int], groups: int | None) -> list[str]:
-    few = [f"{count} tiles of {name}" for name, count in counts.items() if count < FEWEST_TILES]
+    few = [
+        f"{counted(count, 'tile')} of {name}"
+        for name, count in counts.items()
+        if count < FEWEST_TILES
+    ]
     if groups is not None and groups < FEWEST_GROUPS:
-        few.append(f"{groups} groups")
+        few.append(counted(groups, "group"))
     return [f"small: {', '.join(few)}"] if few else []
 
 

@@ -1,13 +1,13 @@
 """Read a run folder: each part is optional but ``run.json``; a damaged part is an error."""
 
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from histocli.atomic_files import parse_json
 from histocli.errors import InputError
 from histocli.predictions import Predictions
+from histocli.report.best_of_runs import is_current
 from histocli.report.history import read_history
 from histocli.report.run_summary import Evaluation, Explanation, ModelCard, RunSummary
 from histocli.run_record import RECORD_NAME, RunRecord
@@ -42,30 +42,41 @@ def collect_run(run: Path) -> RunSummary:
     )
 
 
-def collect_comparison(folder: Path, runs: Collection[str]) -> Mapping[str, Any] | None:
+def collect_comparison(folder: Path, summaries: Sequence[RunSummary]) -> Mapping[str, Any] | None:
     """Read what ``histo evaluate RUN RUN`` found of some runs, None where it was not asked.
 
     Args:
-        folder: Where it would be if the runs were named in this order; else it is beside.
-        runs: Their names.
+        folder: Of the comparison, if the runs were named in this order; other orders lie beside it.
+        summaries: The runs.
 
     Raises:
-        InputError: If it is damaged.
+        InputError: If the one in ``folder`` is damaged.
     """
-    if (folder / COMPARISON).is_file():
-        return _read_comparison(folder / COMPARISON)
-    for path in sorted(folder.parent.glob(f"*/{COMPARISON}")):
-        with suppress(InputError):  # of other runs, for all that is known
+    if len(summaries) < 2:
+        return None
+    names = sorted(summary.name for summary in summaries)
+    found = []
+    for path in sorted(
+        folder.parent.glob(f"*/{COMPARISON}"), key=lambda path: path.parent != folder
+    ):
+        try:
             comparison = _read_comparison(path)
-            if set(comparison["runs"]) == set(runs):
-                return comparison
-    return None
+        except InputError:
+            if path.parent == folder:
+                raise
+            continue
+        if sorted(comparison["runs"]) == names:
+            found.append(comparison)
+    return next((each for each in found if is_current(each, summaries)), next(iter(found), None))
 
 
 def _read_comparison(path: Path) -> Mapping[str, Any]:
     content = _read_json(path, "histo evaluate")
-    if not isinstance(content.get("pairs"), list) or not isinstance(content.get("runs"), list):
+    if not isinstance(content.get("pairs"), list):
         raise _damaged(path, "no usable 'pairs'", "histo evaluate")
+    runs = content.get("runs")
+    if not isinstance(runs, list) or not all(isinstance(name, str) for name in runs):
+        raise _damaged(path, "no usable 'runs'", "histo evaluate")
     return content
 
 
@@ -92,9 +103,12 @@ def newest_run(runs: Path) -> Path:
     Raises:
         InputError: If there is none.
     """
-    found = all_runs(runs)
-    meant = [run for run in found if not RunRecord.read(run).settings.get("shuffle_labels")]
-    return (meant or found)[-1]
+    newest_first = all_runs(runs)[::-1]
+    return next((run for run in newest_first if not _is_control(run)), newest_first[0])
+
+
+def _is_control(run: Path) -> bool:
+    return bool(RunRecord.read(run).settings.get("shuffle_labels"))
 
 
 def _read_evaluations(folder: Path) -> tuple[Evaluation, ...]:

@@ -11,20 +11,20 @@ from typing import Any
 from histocli.data.opening import SourceOptions
 from histocli.errors import HistoError, InterruptedRunError, SettingsError, StoppedError
 from histocli.metrics.operating_rules import parse_rule
+from histocli.models.architectures import find_architecture
 from histocli.models.classifier import StainChoice
-from histocli.models.weights import hub_is_forbidden, load_weights
 from histocli.run_record import RunRecord
 from histocli.training.allocation import keep_freed_memory
 from histocli.training.dataset import TrainingData, open_training_data
 from histocli.training.devices import find_device
+from histocli.training.dry_run import dry_run
 from histocli.training.fit import fit
 from histocli.training.folds import Fold, divided
 from histocli.training.monitor import Monitor
-from histocli.training.network import Training, make_training
 from histocli.training.not_a_number import NotANumberError, save_batch
 from histocli.training.plan import RunOptions, TrainingPlan
 from histocli.training.processes import Processes, joined
-from histocli.training.recipes import epochs_for, final_size
+from histocli.training.recipes import completed, epochs_for
 from histocli.training.run import (
     begin_run,
     check_run,
@@ -95,6 +95,7 @@ def run_training(request: TrainRequest, monitor: Monitor) -> TrainOutcome:
 
 def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> TrainOutcome:
     plan, options, path, run = _what_to_do(request)
+    plan = completed(plan, find_architecture(plan.arch))
     # A name by the time is the first process's to choose.
     run = processes.of_first(run)
     device = find_device(request.device)
@@ -111,25 +112,16 @@ def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> Train
         )
     epochs = epochs_for(plan, len(data.splits["train"].indices))
     facts = {"run": str(run), "arch": plan.arch, "stain": plan.stain, "epochs": epochs}
+    record = record_of(plan, data, options.seed, device.type)
+    if request.fold is not None:
+        record.inputs["fold"] = asdict(request.fold)
     if request.dry_run:
-        check_run(
-            run, record_of(plan, data, options.seed, device.type), overwrite=request.overwrite
-        )
-        training = make_training(data, plan, options, device, processes)
-        facts |= {
-            "device": str(device),
-            "tiles": data.counts(),
-            "input_size_px": final_size(plan, training.architecture),
-            "parameters": f"{training.card.parameters:,}",
-            "weights": _weights_there(training, plan, options),
-        }
+        check_run(run, record, overwrite=request.overwrite)
+        facts |= dry_run(run, data, plan, options, device, processes)
         return TrainOutcome(run, facts, None)
     monitor.say(
         f"run: {run}; {plan.arch}, stain {plan.stain}, {counted(epochs, 'epoch')}, on {device}"
     )
-    record = record_of(plan, data, options.seed, device.type)
-    if request.fold is not None:
-        record.inputs["fold"] = asdict(request.fold)
     with held(run, monitor.say) if processes.is_first else nullcontext():
         if processes.is_first:
             record = begin_run(run, record, data, overwrite=request.overwrite)
@@ -163,17 +155,6 @@ def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> Train
         "seconds": seconds,
     }
     return TrainOutcome(run, facts, result.progress)
-
-
-def _weights_there(training: Training, plan: TrainingPlan, options: RunOptions) -> str:
-    """Load the weights that need no network; without any, what training would do."""
-    network, architecture = training.learner.model.network, training.architecture
-    try:
-        return load_weights(network, architecture, plan.weights, offline=True, say=lambda _: None)
-    except SettingsError:
-        if options.offline or hub_is_forbidden() or architecture.published is None:
-            raise
-        return f"to be fetched: {architecture.published.page}"
 
 
 @contextmanager

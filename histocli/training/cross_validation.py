@@ -80,7 +80,8 @@ def cross_validate(
                 f"{what}; run the same command again with --name {name} to continue"
             ) from None
     if request.dry_run:
-        return {**facts[0], "folds": folds, "repeats": repeats, "runs": len(members)}
+        first = facts[0] if facts else {"run": str(parent)}  # where all have ended already
+        return {**first, "folds": folds, "repeats": repeats, "runs": len(members)}
     return _sum_up(parent, members, folds, repeats, request.plan)
 
 

@@ -67,7 +67,7 @@ def left_out_by(
     if kept:
         say(f"qc: {counted(kept, 'reject')} kept in test: a model will meet such tiles in practice")
     if rejects.checked < len(source.tiles):
-        say(f"qc: {len(source.tiles) - rejects.checked} tiles are not in {qc}; they are kept")
+        say(f"qc: {counted(len(source.tiles) - rejects.checked, 'tile')} not in {qc}: kept")
     facts = {
         "path": str(qc.resolve()),
         "sha256": hashlib.sha256(qc.read_bytes()).hexdigest(),

@@ -23,7 +23,7 @@ from histocli.training.optimization import Optimization, OptimizationPlan
 from histocli.training.order import equal_shares
 from histocli.training.plan import RunOptions, TrainingPlan
 from histocli.training.processes import Processes
-from histocli.training.recipes import epochs_for
+from histocli.training.recipes import epochs_for, rate_for, stages_to_keep
 from histocli.training.setup import class_weights, make_model
 from histocli.training.state import Learner
 
@@ -90,7 +90,8 @@ def make_training(
 
         model.network = convert_sync_batchnorm(model.network)
     new_layers = (f".{architecture.head}.", *([architecture.added] if architecture.added else []))
-    keep_first_stages(model.network, _kept_stages(plan, architecture), new_layers)
+    if plan.transfer != "frozen":
+        keep_first_stages(model.network, stages_to_keep(plan, architecture), new_layers)
     model.to(device)
     if plan.compile:
         model.network.compile()
@@ -100,7 +101,7 @@ def make_training(
     weights = class_weights(data, plan.class_weights, device)
     batches = max(1, tiles // plan.batch_size)
     schedule = OptimizationPlan(
-        plan.learning_rate or architecture.learning_rate,
+        rate_for(plan, architecture),
         plan.head_learning_rate,
         plan.weight_decay,
         plan.warmup_fraction,
@@ -131,13 +132,6 @@ def make_training(
         chances=_chances(data, plan.sampling),
         ema_decay=plan.ema_decay,
     )
-
-
-def _kept_stages(plan: TrainingPlan, architecture: Architecture) -> int:
-    """As stated, or the architecture's; weights that start at random are no use to keep."""
-    if plan.keep_stages is not None:
-        return plan.keep_stages
-    return 0 if plan.weights == "none" else architecture.kept_stages
 
 
 class _Classify(nn.Module):

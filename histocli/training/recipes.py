@@ -1,8 +1,9 @@
 """How much is spent on a training: three recipes, every part of which is an option too."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from histocli.errors import SettingsError
 from histocli.models.architectures import Architecture
 from histocli.training.plan import TrainingPlan
 
@@ -32,6 +33,33 @@ RECIPES: Mapping[str, Recipe] = {
     "standard": Recipe(tiles_to_show=42_000, scale=1.2, initial_scale=0.8),
     "best": Recipe(tiles_to_show=126_000, scale=1.2, initial_scale=0.8),
 }
+
+
+def completed(plan: TrainingPlan, architecture: Architecture) -> TrainingPlan:
+    """The plan with what it leaves to the architecture, so that a run's record has it."""
+    rate = rate_for(plan, architecture)
+    return replace(plan, learning_rate=rate, keep_stages=stages_to_keep(plan, architecture))
+
+
+def rate_for(plan: TrainingPlan, architecture: Architecture) -> float:
+    """Peak rate of the backbone, as stated or the architecture's."""
+    return plan.learning_rate or architecture.learning_rate
+
+
+def stages_to_keep(plan: TrainingPlan, architecture: Architecture) -> int:
+    """As stated, or the architecture's where it starts from pretrained weights.
+
+    Raises:
+        SettingsError: If weights that start at random shall be kept.
+    """
+    if plan.keep_stages and plan.weights == "none":
+        raise SettingsError(
+            f"--keep-stages {plan.keep_stages}: without pretrained weights there is nothing to keep; "
+            "leave it out"
+        )
+    if plan.keep_stages is not None:
+        return plan.keep_stages
+    return 0 if plan.weights == "none" else architecture.kept_stages
 
 
 def epochs_for(plan: TrainingPlan, training_tiles: int) -> int:

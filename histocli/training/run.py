@@ -114,7 +114,8 @@ def begin_run(run: Path, record: RunRecord, data: TrainingData, *, overwrite: bo
 def plan_of(record: RunRecord) -> TrainingPlan:
     """The plan that a run was begun with."""
     try:
-        return TrainingPlan(**record.settings)
+        # Runs begun before stages could be kept let all learn.
+        return TrainingPlan(**{"keep_stages": 0, **record.settings})
     except TypeError as error:
         raise InputError(f"the run was made by another version of histo ({error})") from error
 

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,20 +122,34 @@ def test_the_newest_run_is_not_a_control_where_there_is_another(tmp_path: Path) 
     assert newest_run(tmp_path).name == "model"
 
 
-def test_a_comparison_is_found_whatever_the_order_of_its_runs(tmp_path: Path) -> None:
-    for name, text in (
-        ("a-b", '{"runs": ["a", "b"], "pairs": []}'),
-        ("a-b-c", '{"runs": ["a", "b", "c"], "pairs": []}'),
-        ("a-c", "damaged"),
+def test_a_comparison_is_found_whatever_the_order_of_its_runs(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    run = collect_run(make_run())
+    a, b, c = (replace(run, name=name) for name in "abc")
+    now = a.evaluations[-1].metrics["metrics"]["auroc"]["value"]
+    for folder, runs, auroc in (
+        ("a-b", ["a", "b"], 0.1),
+        ("b-a", ["b", "a"], now),
+        # Of two runs, the second of which is called b-c.
+        ("a-b-c", ["a", "b-c"], now),
+        ("other", ["a", "c"], now),
     ):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "comparison.json").write_text(text)
-    found = collect_comparison(tmp_path / "b-a", ["b", "a"])
+        (tmp_path / folder).mkdir()
+        values = {name: {"auroc": auroc} for name in runs}
+        content = {"runs": runs, "pairs": [], "split": "test", "values": values}
+        (tmp_path / folder / "comparison.json").write_text(json.dumps(content))
+    (tmp_path / "a-c").mkdir()
+    (tmp_path / "a-c" / "comparison.json").write_text("damaged")
+    # The one of the runs as they were evaluated last, though the other has the name.
+    found = collect_comparison(tmp_path / "a-b", [a, b])
     assert found is not None
-    assert found["runs"] == ["a", "b"]
-    assert collect_comparison(tmp_path / "b-c", ["b", "c"]) is None
+    assert found["runs"] == ["b", "a"]
+    assert collect_comparison(tmp_path / "a-b-c", [a, b, c]) is None
+    assert collect_comparison(tmp_path / "c-a", [c, a]) is not None
+    assert collect_comparison(tmp_path / "a", [a]) is None
     with pytest.raises(InputError, match="damaged"):
-        collect_comparison(tmp_path / "a-c", ["a", "c"])
+        collect_comparison(tmp_path / "a-c", [a, c])
 
 
 @pytest.mark.parametrize("folder", [".", "absent"])

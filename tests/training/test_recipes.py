@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from histocli.errors import SettingsError
 from histocli.models.architectures import find_architecture
-from histocli.training.recipes import RECIPES, epochs_for, final_size, size_in_epoch
+from histocli.training.recipes import RECIPES, completed, epochs_for, final_size, size_in_epoch
 from tests.training.conftest import PLAN
 
 
@@ -26,6 +27,20 @@ def test_sizes_grow_to_the_final_one_on_the_grid(recipe: str) -> None:
     assert all(size % 32 == 0 for size in sizes)
     assert sizes[0] <= last
     assert size_in_epoch(plan, architecture, 1, 1) <= last
+
+
+def test_what_the_plan_leaves_open_is_the_architectures() -> None:
+    free = replace(PLAN, weights="auto", learning_rate=None, keep_stages=None)
+    small, other = find_architecture("efficientnet"), find_architecture("resnet50")
+    assert (completed(free, small).learning_rate, completed(free, small).keep_stages) == (1e-3, 3)
+    assert (completed(free, other).learning_rate, completed(free, other).keep_stages) == (3e-4, 0)
+    stated = replace(free, learning_rate=1e-4, keep_stages=1)
+    assert completed(stated, small) == stated
+    assert completed(completed(free, small), other) == completed(free, small)
+    # Weights that start at random are no use to keep.
+    assert completed(replace(free, weights="none"), small).keep_stages == 0
+    with pytest.raises(SettingsError, match="nothing to keep"):
+        completed(replace(free, weights="none", keep_stages=1), small)
 
 
 def test_a_stated_size_is_kept_and_a_fixed_one_is_the_networks() -> None:

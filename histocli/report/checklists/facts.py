@@ -6,6 +6,7 @@ from typing import Any
 
 from histocli.report.run_summary import RunSummary
 from histocli.report.wording import count, estimate, listed, metric_label, number
+from histocli.wording import counted
 
 Fact = Callable[[RunSummary], str | None]
 
@@ -106,7 +107,7 @@ def _training(summary: RunSummary) -> str | None:
     chosen = _settings(
         summary, "recipe", "epochs", "batch_size", "learning_rate", "optimizer", "augmentation"
     )
-    return f"{len(summary.history)} epochs; {chosen}." if summary.history else None
+    return f"{counted(len(summary.history), 'epoch')}; {chosen}." if summary.history else None
 
 
 def _selection(summary: RunSummary) -> str | None:
