@@ -97,7 +97,7 @@ def test_train_leaves_the_rejects_out(folder: Path) -> None:
     result = histo("train", "data", *small, "--qc", "data/train-qc/qc.csv", "--name", "clean")
     assert result.exit_code == 0, result.output
     assert "tiles left out of train" in result.output
-    assert "are not in data/train-qc/qc.csv; they are kept" in result.output
+    assert "not in data/train-qc/qc.csv: kept" in result.output
     with (folder / "data/train-qc/qc.csv").open(newline="") as file:
         rejects = sum(row["verdict"] == "fail" for row in csv.DictReader(file))
     record = RunRecord.read(folder / "runs" / "clean")

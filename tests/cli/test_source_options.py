@@ -186,6 +186,6 @@ def test_a_broken_slide_among_others_is_listed_by_every_command(
     write_file(tmp_path / "data/broken.svs", (slides / "s0.svs").read_bytes()[:5000])
     result = histo("normalize", "data", *SMALL)
     assert result.exit_code == 0, result.output
-    assert "1 tiles could not be read" in result.stderr
+    assert "1 tile could not be read" in result.stderr
     assert "broken.svs" in (tmp_path / "data-normalized/skipped.csv").read_text()
     assert histo("qc", "data", *SMALL, "--strict").exit_code == 4
