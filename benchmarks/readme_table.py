@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from histocli.wording import counted
+from histocli.plurals import counted
 
 RESULTS = Path(__file__).parent / "results"
 COLUMNS = (

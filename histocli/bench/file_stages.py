@@ -13,6 +13,7 @@ from histocli.bench.stage import Stage
 from histocli.data.loading import TILES_PER_TASK, load_batches
 from histocli.data.png import encode_png
 from histocli.data.tiles import in_chunks
+from histocli.plurals import counted
 
 
 def file_stages(material: Material, folder: Path, *, batch_size: int, workers: int) -> list[Stage]:
@@ -30,7 +31,7 @@ def file_stages(material: Material, folder: Path, *, batch_size: int, workers: i
         for tile in batch.transpose(0, 2, 3, 1)
     ]
     encoded = [encode_png(image) for image in images]
-    threads = f"{workers} thread{'s' if workers > 1 else ''}"
+    threads = counted(workers, "thread")
 
     def decode() -> None:
         for _ in load_batches(material.source, material.indices, batch_size, [], workers=workers):

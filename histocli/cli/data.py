@@ -11,8 +11,8 @@ from histocli.cli.defaults import DATA, beside, data_or_default
 from histocli.cli.options import with_settings
 from histocli.cli.sources import source_options
 from histocli.errors import InputError, SettingsError
+from histocli.plurals import counted
 from histocli.settings import DataDescribeSettings, DataFetchSettings, DataIndexSettings
-from histocli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

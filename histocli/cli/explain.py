@@ -9,8 +9,8 @@ from histocli.cli.console import Stages, Terminal, make_table
 from histocli.cli.defaults import run_or_newest
 from histocli.cli.options import with_settings
 from histocli.cli.sources import source_options
+from histocli.plurals import counted
 from histocli.settings import ExplainSettings
-from histocli.wording import counted
 
 
 @with_settings("explain")

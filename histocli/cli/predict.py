@@ -10,8 +10,8 @@ from histocli.cli.console import Terminal, make_table
 from histocli.cli.defaults import run_or_newest, use_settings
 from histocli.cli.options import with_settings
 from histocli.cli.scaling import chosen_shard, reachable, run_shards
+from histocli.plurals import counted
 from histocli.settings import PredictSettings
-from histocli.wording import counted
 
 
 @with_settings("predict")

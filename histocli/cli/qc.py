@@ -11,8 +11,8 @@ from histocli.cli.defaults import DATA, beside, data_or_default
 from histocli.cli.options import with_settings
 from histocli.cli.scaling import chosen_shard, reachable, run_shards, threads_each
 from histocli.cli.sources import source_options
+from histocli.plurals import counted
 from histocli.settings import QcSettings
-from histocli.wording import counted
 
 if TYPE_CHECKING:
     from histocli.qc.check import Judging

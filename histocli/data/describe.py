@@ -10,7 +10,7 @@ import numpy as np
 from histocli.data.loading import SkippedTile, load_batches
 from histocli.data.splitting import groups_across_splits
 from histocli.data.tiles import SPLITS, Detailed, Inspectable, Tile, TileSource, class_names
-from histocli.wording import counted
+from histocli.plurals import counted
 
 NO_LABEL, NO_SPLIT = "(no label)", "(no split)"
 SPLIT_ORDER = (*SPLITS, NO_SPLIT)

@@ -7,7 +7,7 @@ import numpy as np
 
 from histocli.metrics.labelled import Labelled
 from histocli.metrics.uncertainty import Uncertainty
-from histocli.wording import counted
+from histocli.plurals import counted
 
 SUBGROUP_METRICS = (
     "auroc",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from histocli.atomic_files import write_bytes
+from histocli.plurals import counted
 
 MAXIMUM_TILES = 60
 COLUMNS, FEWEST_COLUMNS = 10, 4
@@ -123,7 +124,7 @@ def shortened(text: str, length: int = CAPTION_CHARACTERS) -> str:
 
 def _heading(reason: str, total: int, shown: int) -> str:
     some = "" if shown == total else f", {shown} of them shown"
-    return f"{reason.replace('_', ' ')}: {total:,} tile{'s' if total != 1 else ''}{some}"
+    return f"{reason.replace('_', ' ')}: {counted(total, 'tile')}{some}"
 
 
 def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import fisher_exact
 
+from histocli.plurals import counted
 from histocli.qc.duplicates import DuplicateSets
-from histocli.wording import counted
 
 # Rejects hit a class more than the others when chance would do so in one data set of a thousand, and
 # when its rate is twice theirs: in a large data set a harmless difference is significant, too.

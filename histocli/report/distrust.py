@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from histocli.plurals import counted
 from histocli.report.explanation_section import audit_verdict
 from histocli.report.run_summary import Evaluation, RunSummary
 from histocli.report.wording import count, listed, number, percent
@@ -84,7 +85,7 @@ def _of_size(headline: Evaluation) -> Iterator[str]:
     groups = metrics.get("groups")
     if isinstance(groups, int) and groups < FEW_GROUPS:
         yield (
-            f"Only {count(groups)} group{'s' if groups > 1 else ''} in the {headline.split} split: "
+            f"Only {counted(groups, 'group')} in the {headline.split} split: "
             "the intervals are rough, and likely too narrow."
         )
     sizes = zip(metrics["classes"], (sum(row) for row in metrics["confusion_matrix"]), strict=True)

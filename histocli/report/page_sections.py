@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from histocli.plurals import counted
 from histocli.report.analysis_tables import analysis_tables, conformal_table, selective_table
 from histocli.report.checklists.filled import checklist_tables
 from histocli.report.class_tables import (
@@ -246,4 +247,4 @@ def _history_text(summary: RunSummary) -> str:
     kept = (
         f"; the best AUROC is {number(best.valid_auroc, 4)} in epoch {best.epoch}" if best else ""
     )
-    return f"Loss and validation AUROC over {epochs} epoch{'s' if epochs != 1 else ''}{kept}"
+    return f"Loss and validation AUROC over {counted(epochs, 'epoch')}{kept}"

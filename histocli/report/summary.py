@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from histocli.plurals import counted
 from histocli.report.distrust import reasons_to_distrust
 from histocli.report.run_summary import Evaluation, RunSummary
 from histocli.report.wording import (
@@ -70,7 +71,7 @@ def _training(summary: RunSummary) -> list[str]:
         took = f" in {duration(seconds)}" if isinstance(seconds, int | float) else ""
         epochs = len(summary.history)
         sentences.append(
-            f"It ran {epochs} epoch{'s' if epochs > 1 else ''}{took} on {summary.record.device}; "
+            f"It ran {counted(epochs, 'epoch')}{took} on {summary.record.device}; "
             f"epoch {best.epoch} was kept for its validation AUROC of {number(best.valid_auroc)}."
         )
     reason = summary.record.results.get("stain_reason")

@@ -13,6 +13,7 @@ from histocli.errors import HistoError, InterruptedRunError, SettingsError, Stop
 from histocli.metrics.operating_rules import parse_rule
 from histocli.models.architectures import find_architecture
 from histocli.models.classifier import StainChoice
+from histocli.plurals import counted
 from histocli.run_record import RunRecord
 from histocli.training.allocation import keep_freed_memory
 from histocli.training.dataset import TrainingData, open_training_data
@@ -37,7 +38,6 @@ from histocli.training.run import (
 )
 from histocli.training.shuffled_labels import with_shuffled_labels
 from histocli.training.state import Progress, load_state
-from histocli.wording import counted
 
 
 @dataclass(frozen=True)

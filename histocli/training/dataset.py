@@ -14,9 +14,9 @@ from histocli.data.splitting import groups_across_splits, split_tiles
 from histocli.data.tiles import SPLITS, Split, Tile, TileSource, class_names, content_hash
 from histocli.errors import InputError, SettingsError
 from histocli.models.classifier import StainChoice
+from histocli.plurals import counted
 from histocli.training.left_out import LeftOut, left_out_by
 from histocli.training.loss import NO_LABEL
-from histocli.wording import counted
 
 
 @dataclass(frozen=True)

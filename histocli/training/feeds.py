@@ -19,12 +19,12 @@ from histocli.data.loading import SkippedTile, load_batches
 from histocli.data.tile_arrays import TileArrays
 from histocli.data.tiles import Split, TileBatch
 from histocli.errors import HistoError, UnreadableTileError
+from histocli.plurals import counted
 from histocli.training.dataset import SplitData, TrainingData
 from histocli.training.device_batches import DeviceBatch, on_device
 from histocli.training.device_cache import check_memory, keep_on_device
 from histocli.training.monitor import Monitor
 from histocli.training.plan import RunOptions
-from histocli.wording import counted
 
 # Called with the tiles in their order, the size of a batch, and what receives unreadable tiles.
 Feed = Callable[[Sequence[int], int, list[SkippedTile]], Iterator[DeviceBatch]]

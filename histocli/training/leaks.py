@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from histocli.data.loading import load_batches
 from histocli.data.pixel_digest import pixel_digest
 from histocli.data.tiles import TileSource
+from histocli.plurals import counted
 from histocli.training.recorded_splits import RecordedTile
-from histocli.wording import counted
 
 Advance = Callable[[int], None]
 

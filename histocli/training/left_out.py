@@ -13,7 +13,7 @@ from typing import Any
 
 from histocli.data.tiles import Tile, TileSource
 from histocli.data.verdicts import Rejects, read_rejects
-from histocli.wording import counted
+from histocli.plurals import counted
 
 LEFT_OUT_OF = ("train", "valid")
 NAMED = 4

@@ -15,6 +15,7 @@ from histocli.data.layouts.image_files import MEMBER_MARK, ImageFileSource
 from histocli.data.layouts.label_table import parse_rows
 from histocli.data.tiles import Split, Tile
 from histocli.errors import InputError
+from histocli.plurals import counted
 
 LABELS_NAME = "train_labels.csv"
 SUBMISSION_NAME = "sample_submission.csv"
@@ -100,10 +101,10 @@ def kaggle_tiles(
     if training and len(unlabelled) == len(training):
         raise InputError(f"{table}: none of its ids is the name of a tile; {training[0].id} is one")
     found = {tile_key(tile.id) for tile in training}
-    problems = _mismatch(unlabelled, "tiles of train have no label in", table)
+    problems = _mismatch(unlabelled, "tile", "of train without a label in", table)
     if training:
         absent = sorted(key for key in labels if key not in found)
-        problems += _mismatch(absent, "labels have no tile:", table)
+        problems += _mismatch(absent, "label", "without a tile:", table)
     return tiles, problems
 
 
@@ -131,5 +132,7 @@ def _part_of(name: str) -> str:
     return re.split(f"[/{MEMBER_MARK}]", name, maxsplit=1)[0].removesuffix(".zip")
 
 
-def _mismatch(names: Sequence[str], text: str, table: PurePath) -> list[str]:
-    return [f"{len(names)} {text} {table.name} (the first: {names[0]})"] if names else []
+def _mismatch(names: Sequence[str], noun: str, text: str, table: PurePath) -> list[str]:
+    if not names:
+        return []
+    return [f"{counted(len(names), noun)} {text} {table.name} (the first: {names[0]})"]

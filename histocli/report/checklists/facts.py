@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from histocli.plurals import counted
 from histocli.report.run_summary import RunSummary
 from histocli.report.wording import count, estimate, listed, metric_label, number
-from histocli.wording import counted
 
 Fact = Callable[[RunSummary], str | None]
 

@@ -59,8 +59,8 @@ def test_what_does_not_match_is_counted_and_named(tmp_path: Path) -> None:
     table.write_text("\n".join([*lines[:-1], "feed,1"]) + "\n")
     source = open_source(tmp_path)
     assert isinstance(source, Inspectable)
-    assert "1 tiles of train have no label in train_labels.csv" in source.problems[0]
-    assert "1 labels have no tile: train_labels.csv (the first: feed)" in source.problems[1]
+    assert "1 tile of train without a label in train_labels.csv" in source.problems[0]
+    assert "1 label without a tile: train_labels.csv (the first: feed)" in source.problems[1]
 
 
 WRONG = {

@@ -1,4 +1,4 @@
-"""Words that several commands need."""
+"""A number of things, in words."""
 
 
 def counted(number: int, noun: str) -> str:
