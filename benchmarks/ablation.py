@@ -26,8 +26,8 @@ from joblib import Parallel, delayed
 from scipy import stats
 
 from histocli.data.layouts import open_source
+from histocli.metrics.definitions.auroc import macro_auroc
 from histocli.predictions import Predictions
-from histocli.training.fit import macro_auroc
 
 # What all share: small and quick, one orientation when predicting.
 COMMON = ("--input-size-px", "128", "--epochs", "4", "--test-time-augmentation", "none")

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from histocli.metrics.definitions.auroc import auroc
+from histocli.metrics.definitions.auroc import macro_auroc
 from histocli.predictions import Predictions
 
 RESULTS = Path(__file__).parent / "results"
@@ -95,14 +95,7 @@ def scores_by(data: Path, evaluation: Path, column: str) -> dict[str, float]:
     found = {}
     for part in sorted(set(own.tolist())):
         chosen = own == part
-        found[part] = float(
-            np.mean(
-                [
-                    auroc(labels[chosen] == k, table.probabilities[chosen, k])
-                    for k in range(len(table.classes))
-                ]
-            )
-        )
+        found[part] = macro_auroc(table.probabilities[chosen], labels[chosen])
     return found
 
 

@@ -18,10 +18,10 @@ from sklearn.metrics import balanced_accuracy_score
 
 from histocli.data.tiles import Split
 from histocli.metrics.baselines import color_probabilities
+from histocli.metrics.definitions.auroc import macro_auroc
 from histocli.models.classifier import StainChoice
 from histocli.training.color_only import features_of
 from histocli.training.dataset import TrainingData, open_training_data
-from histocli.training.fit import macro_auroc
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -34,7 +34,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from histocli.metrics.definitions.auroc import auroc
+from histocli.metrics.definitions.auroc import macro_auroc
 from histocli.models.architectures import find_architecture
 from histocli.models.weights import load_weights
 from histocli.predictions import Predictions
@@ -160,14 +160,8 @@ def score_network(network: nn.Module, loader: Any) -> dict[str, float]:
             labels.append(known)
     true = torch.cat(labels).numpy()
     found = torch.cat(outputs, dim=1).numpy()
-    mean = [macro(probabilities, true) for probabilities in found]
+    mean = [macro_auroc(probabilities, true) for probabilities in found]
     return {"one_orientation": mean[0], "eight_orientations": mean[1]}
-
-
-def macro(probabilities: Any, labels: Any) -> float:
-    """One class against the rest, the mean over the classes."""
-    classes = range(probabilities.shape[1])
-    return float(np.mean([auroc(labels == k, probabilities[:, k]) for k in classes]))
 
 
 def train_histo(data: Path, recipe: str, seed: int, runs: Path) -> tuple[dict[str, Any], int]:
@@ -188,7 +182,7 @@ def train_histo(data: Path, recipe: str, seed: int, runs: Path) -> tuple[dict[st
             )
             path = runs / "run" / "evaluation" / split / "predictions.csv"
             table = Predictions.read(path)
-            scores[split][name] = macro(table.probabilities, table.label_indices)
+            scores[split][name] = macro_auroc(table.probabilities, table.label_indices)
     return scores, int(card["preprocessing"]["input_size_px"])
 
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from histocli.atomic_files import write_json
 from histocli.errors import InterruptedRunError, StoppedError
-from histocli.metrics.definitions.auroc import auroc
+from histocli.metrics.definitions.auroc import auroc, macro_auroc
 from histocli.predictions import Predictions
 from histocli.run_record import RunRecord
 from histocli.training.api import TrainRequest, run_training
-from histocli.training.fit import VALIDATION_TABLE, macro_auroc
+from histocli.training.fit import VALIDATION_TABLE
 from histocli.training.folds import Fold
 from histocli.training.joining import finish_joined, join_members, join_splits
 from histocli.training.monitor import Monitor

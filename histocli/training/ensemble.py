@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from histocli.errors import SettingsError
+from histocli.metrics.definitions.auroc import macro_auroc
 from histocli.models.checkpoint import load_card, load_model
 from histocli.predictions import Predictions
 from histocli.run_record import RECORD_NAME, RunRecord
-from histocli.training.fit import VALIDATION_TABLE, macro_auroc
+from histocli.training.fit import VALIDATION_TABLE
 from histocli.training.joining import finish_joined, join_members, join_splits
 from histocli.training.run import SPLITS_NAME
 

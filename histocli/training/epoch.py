@@ -60,6 +60,19 @@ class EpochResult:
     loss: float
 
 
+def join_results(results: list[EpochResult]) -> EpochResult:
+    """The results of all processes as one, in the order of the tiles."""
+    if len(results) == 1:
+        return results[0]
+    indices = np.concatenate([result.indices for result in results])
+    order = np.argsort(indices, kind="stable")
+    counts = np.array([len(result.indices) for result in results], np.float64)
+    losses = np.array([result.loss if len(result.indices) else 0.0 for result in results])
+    probabilities = np.concatenate([result.probabilities for result in results])
+    loss = float((losses * counts).sum() / counts.sum()) if counts.sum() else float("nan")
+    return EpochResult(indices[order], probabilities[order], loss)
+
+
 def run_epoch(
     model: TileClassifier,
     batches: Iterable[DeviceBatch],

@@ -7,19 +7,17 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from histocli.data.loading import SkippedTile, check_skipped, write_skipped
 from histocli.data.tiles import Blocked, Split
 from histocli.errors import HistoError, InterruptedRunError, StoppedError
-from histocli.metrics.definitions.auroc import auroc
+from histocli.metrics.definitions.auroc import macro_auroc
 from histocli.models.checkpoint import BEST, load_model, save_model
 from histocli.models.classifier import ModelCard, TileClassifier
 from histocli.models.weights import load_weights
 from histocli.training.dataset import TrainingData
-from histocli.training.epoch import EpochResult, LoopSettings, run_epoch
+from histocli.training.epoch import EpochResult, LoopSettings, join_results, run_epoch
 from histocli.training.feeds import Feed, open_feeds
 from histocli.training.finish import with_decisions
 from histocli.training.frozen import train_frozen
@@ -288,7 +286,7 @@ class _Fitting:
         )
         result = run_epoch(model, batches, self.data.labels, self.ids, settings)
         self.stop.check()
-        return _joined(self.processes.gather(result))
+        return join_results(self.processes.gather(result))
 
     def _save(self, progress: Progress) -> None:
         progress.skipped = list({tile.id: tile for tile in self.skipped}.values())
@@ -315,22 +313,3 @@ class _Fitting:
             table.write(self.options.run / VALIDATION_TABLE)
             save_model(self.options.run, model, card, BEST)
         return card
-
-
-def _joined(results: list[EpochResult]) -> EpochResult:
-    """The results of all processes as one, in the order of the tiles."""
-    if len(results) == 1:
-        return results[0]
-    indices = np.concatenate([result.indices for result in results])
-    order = np.argsort(indices, kind="stable")
-    counts = np.array([len(result.indices) for result in results], np.float64)
-    losses = np.array([result.loss if len(result.indices) else 0.0 for result in results])
-    probabilities = np.concatenate([result.probabilities for result in results])
-    loss = float((losses * counts).sum() / counts.sum()) if counts.sum() else float("nan")
-    return EpochResult(indices[order], probabilities[order], loss)
-
-
-def macro_auroc(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """One-versus-rest AUROC, the mean over the classes; NaN where a class is absent."""
-    classes = range(probabilities.shape[1])
-    return float(np.mean([auroc(labels == k, probabilities[:, k]) for k in classes]))

@@ -19,6 +19,7 @@ from histocli.errors import (
     SettingsError,
     StoppedError,
 )
+from histocli.metrics.definitions.auroc import macro_auroc
 from histocli.models.checkpoint import load_model
 from histocli.models.classifier import TileClassifier
 from histocli.predictions import Predictions
@@ -27,7 +28,6 @@ from histocli.preparation.setup import make_record
 from histocli.run_record import RunRecord
 from histocli.stain import MacenkoNormalizer
 from histocli.stain.normalizers import NORMALIZERS, find_normalizer
-from histocli.training.fit import macro_auroc
 from histocli.training.order import shuffled
 from histocli.training.setup import positive_class
 from histocli.training.use import UseSettings, predict_source, predict_split

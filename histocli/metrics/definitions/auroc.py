@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from histocli.metrics.definitions.arrays import BoolArray, FloatArray, ratio
+from histocli.metrics.definitions.arrays import BoolArray, FloatArray, IntArray, ratio
 from histocli.metrics.definitions.cluster_pairs import MOST_CLUSTERS, pairs_won
 from histocli.metrics.definitions.descent import Above
 from histocli.metrics.definitions.ranking import Ranking
@@ -26,6 +26,17 @@ def auroc(is_positive: BoolArray, scores: FloatArray, weights: Weights = None) -
         Hanley and McNeil, Radiology 143 (1982) 29-36.
     """
     return ranked_auroc(Ranking.of(is_positive, scores), weights)
+
+
+def macro_auroc(probabilities: FloatArray, labels: IntArray) -> float:
+    """Each class against the rest, the mean over the classes; NaN where a class is absent.
+
+    Args:
+        probabilities: Shape ``(N, K)``.
+        labels: Class of each tile, shape ``(N,)``.
+    """
+    classes = range(probabilities.shape[1])
+    return float(np.mean([auroc(labels == k, probabilities[:, k]) for k in classes]))
 
 
 def ranked_auroc(ranking: Ranking, weights: Weights = None) -> FloatArray:
