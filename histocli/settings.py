@@ -275,7 +275,7 @@ class TrainSettings(DeviceSection):
     )
     recipe: Literal["fast", "standard", "best"] = Field(
         "standard",
-        description="How long to train: about 5, 20, 60 minutes for 6,000 tiles on two cores.",
+        description="How long to train: about 7, 20, 60 minutes for 6,000 tiles on two cores.",
     )
     input_size_px: int | None = Field(
         None,

@@ -27,7 +27,7 @@ class Recipe:
     initial_scale: float
 
 
-# 6,000 tiles on two cores: about 5, 20 and 60 minutes (benchmarks/accuracy.py).
+# 6,000 tiles on two cores: 7 minutes (benchmarks/accuracy.py); about 20 and 60 by tiles and sides.
 RECIPES: Mapping[str, Recipe] = {
     "fast": Recipe(tiles_to_show=24_000, scale=1.0, initial_scale=0.8),
     "standard": Recipe(tiles_to_show=42_000, scale=1.2, initial_scale=0.8),
