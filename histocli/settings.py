@@ -76,6 +76,11 @@ class SourceSection(Section):
         description="Slides: resolution of files that do not state it.",
         json_schema_extra=READING,
     )
+    isolate: bool = Field(
+        False,
+        description="Decode tiles in processes apart: a file that crashes its decoder costs one tile.",
+        json_schema_extra=READING,
+    )
 
 
 class DeviceSection(SourceSection):

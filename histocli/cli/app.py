@@ -1,5 +1,6 @@
 """The `histo` application: its commands, in the order of the work."""
 
+import faulthandler
 import io
 import os
 import sys
@@ -97,6 +98,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    # Where a library in C crashes: which it was, in place of nothing but the name of a signal.
+    if sys.stderr is not None:
+        faulthandler.enable(all_threads=False)
     # Threads that read, decode and write hand the interpreter to one another thousands of times a second;
     # by default each may wait 5 ms for it.
     sys.setswitchinterval(0.0005)

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from histocli.cli.console import Terminal
 from histocli.cli.failures import with_errors
+from histocli.cli.sources import isolated
 from histocli.settings import HistoSettings, Section
 from histocli.settings_sources import find_config, load_settings
 
@@ -73,7 +74,8 @@ def _call(
     merged = getattr(load_settings(find_config(config), {section: typed}), section)
     terminal.quiet, terminal.verbose = merged.quiet, merged.verbose
     terminal.as_json = merged.json_output
-    command(**values, settings=merged, terminal=terminal)
+    with isolated(merged):
+        command(**values, settings=merged, terminal=terminal)
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:

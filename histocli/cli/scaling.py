@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from histocli.cli.console import Stages, Terminal
+from histocli.errors import SettingsError
 from histocli.settings import ScaledSection
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def run_shards(
     with Stages(terminal) as stages:
         begin, say = stages.begin, terminal.say
         if settings.scheduler is not None:
+            if settings.isolate:
+                raise SettingsError(
+                    "--isolate: workers of a Dask cluster start no processes; use --processes"
+                )
             from histocli.scaling.dask_cluster import check_scheduler, cluster, run_on_dask
 
             check_scheduler(settings.scheduler)
@@ -59,4 +64,5 @@ def run_shards(
         from histocli.scaling.processes import run_in_processes
 
         shards = shard.divided(settings.processes)
-        return run_in_processes(task, shards, begin, say, overwrite=overwrite)
+        apart = settings.isolate
+        return run_in_processes(task, shards, begin, say, overwrite=overwrite, apart=apart)

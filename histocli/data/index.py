@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from histocli.atomic_files import atomic_path, write_csv_rows
+from histocli.data.isolation import ISOLATION
 from histocli.data.layouts.kaggle import tile_key
 from histocli.data.loading import default_workers
 from histocli.data.tiles import Inspectable, TileSource, in_chunks
@@ -164,7 +165,7 @@ def _file_entry(path: Path, folder: Path) -> Entry:
 def _tile_entry(source: TileSource, index: int, *, pixels: bool) -> Entry:
     name = source.tiles[index].id
     try:
-        content = source.read_bytes(index)
+        content = ISOLATION.read_bytes(source, index)
     except (UnreadableTileError, OSError) as error:
         ExhaustedError.check(error)
         return Entry(TILE, name, None, "", "")
@@ -174,7 +175,7 @@ def _tile_entry(source: TileSource, index: int, *, pixels: bool) -> Entry:
 
 def _pixels_sha1(source: TileSource, index: int) -> str:
     try:
-        decoded = source.read(index)
+        decoded = ISOLATION.read(source, index)
     except UnreadableTileError:
         return ""
     # Kaggle chose SHA-1; nothing here is secret.

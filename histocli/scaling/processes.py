@@ -43,6 +43,7 @@ def run_in_processes(
     say: Say,
     *,
     overwrite: bool = False,
+    apart: bool = False,
     attempts: int = ATTEMPTS,
 ) -> list[Any]:
     """Do every shard in a process of its own, side by side; the results, in the order of the shards.
@@ -57,6 +58,7 @@ def run_in_processes(
         begin: Called with each stage and its number of tiles.
         say: Told of processes that died.
         overwrite: Begin anew.
+        apart: Have each tile read apart from the start.
         attempts: Processes that may take a shard on, one after another.
 
     Raises:
@@ -66,13 +68,13 @@ def run_in_processes(
     results: dict[Shard, Any] = {}
     workers: dict[Connection, _Worker] = {}
 
-    def start(shard: Shard, number: int, *, apart: bool = False) -> None:
+    def start(shard: Shard, number: int, apart: bool) -> None:
         worker = _start(task, shard, number, overwrite=overwrite, apart=apart)
         workers[worker.pipe] = worker
 
     try:
         for shard in shards:
-            start(shard, 1)
+            start(shard, 1, apart)
         while workers:
             ready = set(wait(list(workers)))
             for worker in [worker for pipe, worker in workers.items() if pipe in ready]:
@@ -82,8 +84,8 @@ def run_in_processes(
                     _end(workers.pop(worker.pipe))
                     if worker.shard not in results:
                         _tell_or_raise(worker, attempts, say)
-                        apart = worker.apart or has_crashed(worker.process.exitcode)
-                        start(worker.shard, worker.number + 1, apart=apart)
+                        crashed = has_crashed(worker.process.exitcode)
+                        start(worker.shard, worker.number + 1, worker.apart or crashed)
                     continue
                 _hear(worker, kind, content, progress, results, say)
     finally:

@@ -15,6 +15,7 @@ from histocli.data.disk_cache import (
     open_cached,
     write_cached,
 )
+from histocli.data.isolation import ISOLATION
 from histocli.data.loading import SkippedTile, load_batches
 from histocli.data.tile_arrays import TileArrays
 from histocli.data.tiles import Split, TileBatch
@@ -75,7 +76,7 @@ class _Split:
         """What its tiles take: as many as the first that can be read."""
         for index in self.data.indices:
             try:
-                return self.data.source.read(index).nbytes * len(self.data.indices)
+                return ISOLATION.read(self.data.source, index).nbytes * len(self.data.indices)
             except UnreadableTileError:
                 continue
         return 0

@@ -105,8 +105,15 @@ def divided(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Shard, bool]]:
     asked: list[tuple[Shard, bool]] = []
 
     def one_after_another(
-        task: ShardTask, shards: Sequence[Shard], begin: Begin, say: Say, *, overwrite: bool
+        task: ShardTask,
+        shards: Sequence[Shard],
+        begin: Begin,
+        say: Say,
+        *,
+        overwrite: bool,
+        apart: bool,
     ) -> list[Any]:
+        assert not apart
         asked.extend((shard, overwrite) for shard in shards)
         # Numbers and paths travel, no tiles and no table of them.
         assert len(pickle.dumps(task)) < 4000
