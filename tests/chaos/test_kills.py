@@ -51,6 +51,9 @@ def test_killed_at_any_moment_a_command_continues(world: World, tally: Count) ->
         except AssertionError as error:  # the command, given again, failed
             killed, wrong = True, [str(error)]
         in_time += killed
+        if not killed:
+            # The machine is faster than it was: later moments shall be within the command again.
+            wholes[command] = undisturbed(world, command)
         if wrong:
             failures.append(f"{command} at {moment:.3f}: {wrong}")
     tally(CONTINUES, count, len(failures))
