@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # PatchCamelyon: from its HDF5 files to a report, with the slide as the group.
 # Usage: pcam.sh [DATA] [WORK]
-#   DATA  folder with camelyonpatch_level_2_split_*.h5 (`histo data fetch pcam` gets it: 7 GB);
+#   DATA  folder with camelyonpatch_level_2_split_*.h5 (`histo data fetch pcam` gets it: 8 GB);
 #         without it, synthetic tiles are made in the same layout
 #   WORK  folder for the run and its report (default: pcam-example)
 set -euo pipefail

@@ -18,7 +18,9 @@ from histocli.metrics.definitions.auroc import auroc
 from histocli.metrics.operating_point import decide
 from histocli.stain import MacenkoNormalizer
 
-run, data = (Path(argument) for argument in sys.argv[1:3])
+if len(sys.argv) != 3:
+    sys.exit("usage: python_api.py RUN DATA; bash examples/quickstart.sh demo makes both")
+run, data = map(Path, sys.argv[1:])
 
 # %% Read tiles: any layout that the command line knows
 source = histocli.open_tiles(data)
