@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from histocli.atomic_files import atomic_path, parse_json, write_json
+from histocli.atomic_files import parse_json, write_bytes, write_json
 from histocli.errors import InputError, SettingsError
 from histocli.models.classifier import ModelCard, TileClassifier
 from histocli.models.ensemble import EnsembleClassifier
@@ -20,10 +20,13 @@ BEST = "best_model"
 def save_tensors(
     path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None
 ) -> None:
-    """Write tensors atomically; safetensors refuses shared memory, so each is copied."""
+    """Write tensors atomically; safetensors refuses shared memory, so each is copied.
+
+    Its ``save_file`` would write under a name of its own, which nobody removes after a kill, and with
+    rights for the owner alone: colleagues on a cluster could not read the model.
+    """
     own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    with atomic_path(path) as temporary:
-        save_file(own, temporary, metadata)
+    write_bytes(path, save(own, metadata))
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

@@ -1,11 +1,15 @@
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
+from histocli.atomic_files import remove_temporary_files
 from histocli.errors import InputError
-from histocli.models.checkpoint import load_card, load_model, save_model
+from histocli.models.checkpoint import load_card, load_model, load_tensors, save_model, save_tensors
 from histocli.models.classifier import ModelCard, StainChoice, TileClassifier
 from histocli.models.preprocessing import PreprocessingConstants, Standardization
 
@@ -66,3 +70,29 @@ def test_standardization_resizes_and_centres() -> None:
     assert result.shape == (1, 3, 32, 32)
     expected = [(0.5 - m) / s for m, s in zip(CONSTANTS.mean, CONSTANTS.std, strict=True)]
     torch.testing.assert_close(result.mean(dim=(0, 2, 3)), torch.tensor(expected))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_killed_while_it_saves_leaves_nothing_that_is_not_removed(tmp_path: Path) -> None:
+    path = tmp_path / "last.safetensors"
+    # Each too small for threads, which a forked process does not have.
+    tensors = {f"layer{number}": torch.arange(20_000.0) for number in range(100)}
+    save_tensors(path, tensors)
+    for moment in range(20):
+        process = os.fork()
+        if process == 0:
+            while True:
+                save_tensors(path, tensors)
+        time.sleep(0.03 + 0.003 * moment)
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+    remove_temporary_files(tmp_path)
+    assert [found.name for found in tmp_path.iterdir()] == ["last.safetensors"]
+    assert torch.equal(load_tensors(path)["layer99"], tensors["layer99"])
+
+
+def test_weights_have_the_rights_of_any_file(tmp_path: Path) -> None:
+    save_tensors(tmp_path / "best_model.safetensors", {"weight": torch.zeros(2)})
+    (tmp_path / "other").touch()
+    rights = (tmp_path / "best_model.safetensors").stat().st_mode
+    assert rights == (tmp_path / "other").stat().st_mode
