@@ -404,8 +404,11 @@ class TrainSettings(DeviceSection):
     repeats: int = Field(
         1, ge=1, description="Train again with so many seeds; their mean is one run."
     )
-    patience: int = Field(
-        5, ge=1, description="Stop after so many epochs without a better validation AUROC."
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Stop after so many epochs without a better validation AUROC; a third of all, at least "
+        "5, if not set.",
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",

@@ -148,6 +148,7 @@ def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> Train
                 processes=processes.count,
             )
     facts |= {
+        "epochs": result.progress.epochs_done,
         "best_epoch": result.progress.best_epoch,
         "validation_auroc": f"{best['valid_auroc']:.4f}",
         "parameters": f"{result.card.parameters:,}",

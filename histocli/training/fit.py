@@ -28,7 +28,7 @@ from histocli.training.order import shuffled
 from histocli.training.plan import RunOptions, TrainingPlan
 from histocli.training.predict import describe
 from histocli.training.processes import ALONE, Processes
-from histocli.training.recipes import size_in_epoch
+from histocli.training.recipes import patience_for, size_in_epoch
 from histocli.training.state import Progress, load_state, write_history
 from histocli.training.stopping import StopRequest
 from histocli.training.tensorboard import check_tensorboard, log_epoch
@@ -97,6 +97,11 @@ def fit(
             fitting.learn_head(progress)
         while not fitting.is_finished(progress):
             fitting.one_epoch(progress)
+        if progress.epochs_done < training.epochs:
+            monitor.say(
+                f"stopped after epoch {progress.epochs_done} of {training.epochs}: "
+                f"none was better since epoch {progress.best_epoch} (--patience)"
+            )
         card = fitting.finish()
     everywhere = [tile for tiles in processes.gather(skipped) for tile in tiles]
     distinct = list({tile.id: tile for tile in everywhere}.values())
@@ -132,7 +137,8 @@ class _Fitting:
         if self.plan.transfer == "frozen":
             return progress.epochs_done > 0
         waited = progress.epochs_done - progress.best_epoch
-        return progress.epochs_done >= self.training.epochs or waited >= self.plan.patience
+        patience = patience_for(self.plan, self.training.epochs)
+        return progress.epochs_done >= self.training.epochs or waited >= patience
 
     def learn_head(self, progress: Progress) -> None:
         """Fit the last layer on features of the frozen backbone; that is the one epoch there is."""
@@ -176,13 +182,11 @@ class _Fitting:
 
     def _keep(self, progress: Progress, row: dict[str, Any], model: TileClassifier) -> None:
         """Write what an epoch ended with, and the model if it is the best so far."""
-        # A split without both classes has no AUROC: then the loss decides.
-        score = row["valid_auroc"]
-        comparable = -row["valid_loss"] if math.isnan(score) else score
         progress.history.append(row)
         progress.epochs_done, progress.epoch = row["epoch"], EpochTotals()
-        if progress.best_score is None or comparable > progress.best_score:
-            progress.best_score, progress.best_epoch = comparable, row["epoch"]
+        best = progress.best_epoch
+        if not best or rank(row) > rank(progress.history[best - 1]):
+            progress.best_epoch = row["epoch"]
             if self.processes.is_first:
                 save_model(self.options.run, model, self.card)
         if self.processes.is_first:
@@ -313,3 +317,9 @@ class _Fitting:
             table.write(self.options.run / VALIDATION_TABLE)
             save_model(self.options.run, model, card, BEST)
         return card
+
+
+def rank(row: Mapping[str, Any]) -> tuple[float, float]:
+    """Greater for a better epoch: by AUROC, among equals, and where it is undefined, by the loss."""
+    score = row["valid_auroc"]
+    return -math.inf if math.isnan(score) else score, -row["valid_loss"]

@@ -40,7 +40,7 @@ class TrainingPlan:
     rand_augment: int
     mixup: float
     cutmix: float
-    patience: int
+    patience: int | None
     precision: str
     compile: bool
     test_time_augmentation: str | None

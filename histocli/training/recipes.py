@@ -10,6 +10,7 @@ from histocli.training.plan import TrainingPlan
 # The strides of the networks divide a side by this.
 GRID_PX = 32
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 60
+FEWEST_WITHOUT_BETTER = 5
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,15 @@ def epochs_for(plan: TrainingPlan, training_tiles: int) -> int:
         return plan.epochs
     wanted = -(-RECIPES[plan.recipe].tiles_to_show // max(1, training_tiles))
     return min(MOST_EPOCHS, max(FEWEST_EPOCHS, wanted))
+
+
+def patience_for(plan: TrainingPlan, epochs: int) -> int:
+    """Epochs without a better model after which training stops.
+
+    Much is learned while the rate falls and tiles are at their final side, so the many epochs of a small
+    data set are not given up after a handful.
+    """
+    return plan.patience or max(FEWEST_WITHOUT_BETTER, epochs // 3)
 
 
 def final_size(plan: TrainingPlan, architecture: Architecture) -> int:

@@ -38,7 +38,6 @@ class Progress:
         epochs_done: Whole epochs.
         steps_done: Optimiser steps, of the epoch under way too.
         best_epoch: Counted from 1; 0 before the first.
-        best_score: Validation AUROC of that epoch, or minus the loss where AUROC is undefined.
         history: One row of ``history.csv`` per epoch.
         loss_scale: Of the gradient scaler.
         weights: Where training started from.
@@ -49,7 +48,6 @@ class Progress:
     epochs_done: int = 0
     steps_done: int = 0
     best_epoch: int = 0
-    best_score: float | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     loss_scale: float = 65536.0
     weights: str = ""

@@ -4,7 +4,14 @@ import pytest
 
 from histocli.errors import SettingsError
 from histocli.models.architectures import find_architecture
-from histocli.training.recipes import RECIPES, completed, epochs_for, final_size, size_in_epoch
+from histocli.training.recipes import (
+    RECIPES,
+    completed,
+    epochs_for,
+    final_size,
+    patience_for,
+    size_in_epoch,
+)
 from tests.training.conftest import PLAN
 
 
@@ -14,6 +21,12 @@ def test_a_recipe_shows_its_tiles_within_limits() -> None:
     assert epochs_for(plan, 10) == 60
     assert epochs_for(plan, 10**6) == 3
     assert epochs_for(replace(plan, epochs=2), 10) == 2
+
+
+def test_patience_is_a_third_of_the_epochs_or_as_stated() -> None:
+    free = replace(PLAN, patience=None)
+    assert [patience_for(free, epochs) for epochs in (4, 15, 27, 60)] == [5, 5, 9, 20]
+    assert patience_for(replace(PLAN, patience=2), 60) == 2
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import signal
 from pathlib import Path
@@ -28,6 +29,7 @@ from histocli.preparation.setup import make_record
 from histocli.run_record import RunRecord
 from histocli.stain import MacenkoNormalizer
 from histocli.stain.normalizers import NORMALIZERS, find_normalizer
+from histocli.training.fit import rank
 from histocli.training.order import shuffled
 from histocli.training.setup import positive_class
 from histocli.training.use import UseSettings, predict_source, predict_split
@@ -257,6 +259,33 @@ def test_tensorboard_gets_the_history(train: Train) -> None:
     rows = [line.split(",") for line in (run / "history.csv").read_text().splitlines()]
     column = rows[0].index("valid_auroc")
     assert scores == pytest.approx([float(row[column]) for row in rows[1:]])
+
+
+def test_training_stops_where_nothing_gets_better_and_says_so(train: Train) -> None:
+    monitor = SilentMonitor()
+    # At such rates nothing is learned; batch norms still settle.
+    still: dict[str, Any] = {"learning_rate": 1e-12, "head_learning_rate": 1e-12}
+    outcome = train(monitor=monitor, epochs=40, patience=2, **still)
+    assert outcome.progress is not None
+    rows = outcome.progress.history
+    best = outcome.progress.best_epoch
+    assert outcome.facts["epochs"] == len(rows) == best + 2 < 40
+    ranks = [(row["valid_auroc"], -row["valid_loss"]) for row in rows]
+    assert ranks.index(max(ranks)) == best - 1
+    (said,) = [line for line in monitor.said if line.startswith("stopped after")]
+    assert said == (
+        f"stopped after epoch {len(rows)} of 40: none was better since epoch {best} (--patience)"
+    )
+
+
+def test_of_epochs_with_one_auroc_the_one_with_less_loss_is_better() -> None:
+    def row(auroc: float, loss: float) -> dict[str, float]:
+        return {"valid_auroc": auroc, "valid_loss": loss}
+
+    assert rank(row(0.9, 5.0)) > rank(row(0.8, 0.1))
+    assert rank(row(1.0, 0.1)) > rank(row(1.0, 0.2))
+    # One class alone has no AUROC.
+    assert rank(row(math.nan, 0.1)) > rank(row(math.nan, 0.2))
 
 
 def test_resuming_refuses_another_option_and_an_ended_run(train: Train) -> None:
