@@ -146,6 +146,12 @@ def class_names(tiles: Sequence[Tile]) -> list[str]:
     return sorted({tile.label for tile in tiles if tile.label is not None})
 
 
+def name_in_split(tile: Tile) -> str:
+    """A tile's name without a leading split folder: the same in ``data`` and in ``data/train``."""
+    first, _, rest = tile.id.partition("/")
+    return rest if rest and first.lower() in SPLIT_ALIASES else tile.id
+
+
 def content_hash(source: TileSource, indices: Sequence[int]) -> str:
     """SHA-256 over the names and stored bytes of some tiles.
 
@@ -154,9 +160,7 @@ def content_hash(source: TileSource, indices: Sequence[int]) -> str:
     """
 
     def line(index: int) -> str:
-        name = source.tiles[index].id
-        first, _, rest = name.partition("/")
-        name = rest if rest and first.lower() in SPLIT_ALIASES else name
+        name = name_in_split(source.tiles[index])
         try:
             digest = hashlib.sha256(ISOLATION.read_bytes(source, index)).hexdigest()
         except (OSError, UnreadableTileError) as error:

@@ -11,6 +11,9 @@ from histocli.models.architectures import Architecture
 from histocli.models.weight_files import network_inside, read_weight_file
 from histocli.models.weight_origins import advice, from_cache, from_hub, from_package, notice
 
+# What libraries call the layers that classify.
+HEADS = ("classifier.", "fc.", "head.", "heads.")
+
 
 def load_weights(
     network: nn.Module,
@@ -82,9 +85,15 @@ def _fit(
     """
     target = network.get_submodule(architecture.backbone) if architecture.backbone else network
     own = target.state_dict()
-    heads = (f"{architecture.head}.", "classifier.", "fc.", "head.", "heads.")
     inside = network_inside(tensors, own.keys())
-    body = {name: tensor for name, tensor in inside.items() if not name.startswith(heads)}
+    # Below a head there may be more than what classifies: the norm of ConvNeXt's belongs to its features.
+    heads = (f"{architecture.head}.", *HEADS)
+    body = {
+        name: tensor
+        for name, tensor in inside.items()
+        if not name.startswith(heads)
+        or (not name.startswith(heads[0]) and name in own and tensor.shape == own[name].shape)
+    }
     missing = [
         name
         for name in own

@@ -11,11 +11,12 @@ import torch
 
 from histocli.data.loading import SkippedTile, check_skipped, write_skipped
 from histocli.data.tiles import Blocked, Split
-from histocli.errors import HistoError, InterruptedRunError, StoppedError
+from histocli.errors import HistoError, InterruptedRunError, SettingsError, StoppedError
 from histocli.metrics.definitions.auroc import macro_auroc
 from histocli.models.checkpoint import BEST, load_model, save_model
 from histocli.models.classifier import ModelCard, TileClassifier
 from histocli.models.weights import load_weights
+from histocli.plurals import counted
 from histocli.training.dataset import TrainingData
 from histocli.training.epoch import EpochResult, LoopSettings, join_results, run_epoch
 from histocli.training.feeds import Feed, open_feeds
@@ -28,7 +29,7 @@ from histocli.training.order import shuffled
 from histocli.training.plan import RunOptions, TrainingPlan
 from histocli.training.predict import describe
 from histocli.training.processes import ALONE, Processes
-from histocli.training.recipes import patience_for, size_in_epoch
+from histocli.training.recipes import final_size, patience_for, size_in_epoch
 from histocli.training.state import Progress, load_state, write_history
 from histocli.training.stopping import StopRequest
 from histocli.training.tensorboard import check_tensorboard, log_epoch
@@ -213,7 +214,7 @@ class _Fitting:
                 # The step that failed changed no weight: it is done again, as are its first parts.
                 optimization.forget()
                 progress.epoch.batches = progress.epoch.batches // optimization.accumulate * parts
-                optimization.accumulate = parts
+                optimization.accumulate = progress.epoch.parts = parts
                 torch.cuda.empty_cache()
                 self.monitor.say(
                     f"warning: out of memory: batches of {own_size} are learned from in {parts} parts"
@@ -231,6 +232,15 @@ class _Fitting:
         )
         order = self.processes.share_of_order(whole, batch_size)
         optimization = self.training.learner.optimization
+        if totals.batches:
+            # They were counted in these parts.
+            optimization.accumulate = totals.parts
+        totals.parts = optimization.accumulate
+        if len(whole) < batch_size and optimization.accumulate * self.processes.count > 1:
+            raise SettingsError(
+                f"--batch-size {batch_size}: there are only {counted(len(whole), 'training tile')}, which "
+                f"would not fill a batch that is divided; choose --batch-size {len(whole)} or less"
+            )
         own_size = batch_size // self.processes.count // optimization.accumulate
         stage = f"epoch {epoch} of {self.training.epochs}: training"
         advance = self.monitor.begin(stage, len(order))
@@ -279,6 +289,8 @@ class _Fitting:
 
     def _validate(self, model: TileClassifier, stage: str, views: str) -> EpochResult:
         split = self.data.splits["valid"]
+        # Without an average it is the model that learns, at the side of its epoch.
+        model.standardization.resize_to(final_size(self.plan, self.training.architecture))
         own = self.processes.share(split.indices)
         batches = self.feeds["valid"](own, 2 * self.plan.batch_size, self.skipped)
         settings = replace(

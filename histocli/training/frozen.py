@@ -1,7 +1,7 @@
 """Train the last layer alone, on features of a backbone that stays as it is."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ from scipy.special import log_softmax
 
 from histocli.data.disk_cache import default_cache_folder
 from histocli.data.loading import SkippedTile
-from histocli.data.tiles import Split, content_hash
+from histocli.data.tiles import Split, content_hash, name_in_split
 from histocli.errors import SettingsError
 from histocli.models.linear_head import last_layer, set_last_layer
-from histocli.training.dataset import TrainingData
+from histocli.training.dataset import SplitData, TrainingData
 from histocli.training.features import (
+    KeptFeatures,
     compute_features,
     features_key,
     read_features,
@@ -35,7 +36,7 @@ WITHOUT_EFFECT = (
     *("epochs", "initial_size_px", "accumulate", "patience"),
     *("optimizer", "learning_rate", "head_learning_rate", "layer_decay", "keep_stages"),
     *("weight_decay", "schedule", "warmup_fraction", "gradient_clip", "ema_decay"),
-    *("label_smoothing", "focal_gamma", "sampling"),
+    *("label_smoothing", "focal_gamma", "sampling", "precision", "compile"),
     *("color_jitter", "stain_augmentation", "rand_augment", "mixup", "cutmix"),
 )
 
@@ -70,18 +71,25 @@ def train_frozen(
         key = features_key(model, tiles, training.card.stain, own.already_normalized)
         folder = options.cache_folder or default_cache_folder()
         path = folder / f"features-{key}.npz"
-        found = read_features(path)
+        places = _places(own)
+        found = _of_these_tiles(read_features(path), places)
         if found is None:
             advance = monitor.begin(f"features of {split}", len(own.indices))
-            batches = stop.watch(feeds[split](own.indices, batch_size, skipped))
-            found = compute_features(
+            unreadable: list[SkippedTile] = []
+            batches = stop.watch(feeds[split](own.indices, batch_size, unreadable))
+            indices, features = compute_features(
                 model, batches, already_normalized=own.already_normalized, advance=advance
             )
-            write_features(path, *found)
+            found = _kept(own, places, indices, features, unreadable)
+            write_features(path, found)
             monitor.say(f"features of {split}: kept in {path}")
         else:
             monitor.say(f"features of {split}: read from {path}")
-        by_split[split] = found
+        skipped.extend(
+            SkippedTile(own.source.tiles[places[name]].id, reason)
+            for name, reason in found.unreadable.items()
+        )
+        by_split[split] = np.array([places[name] for name in found.names]), found.features
     labels, valid_labels = (data.labels[by_split[split][0]] for split in ("train", "valid"))
     features, valid_features = by_split["train"][1], by_split["valid"][1]
     if not np.isfinite(features).all():
@@ -105,7 +113,7 @@ def train_frozen(
         "input_size_px": model.standardization.constants.input_size_px,
         "learning_rate": 0.0,
         "train_loss": _loss(probe, features, labels),
-        "valid_loss": _loss(probe, valid_features, valid_labels),
+        "valid_loss": probe.loss,
         "valid_auroc": probe.score,
         "images_per_second": (len(features) + len(valid_features)) / seconds,
         "seconds": seconds,
@@ -115,3 +123,35 @@ def train_frozen(
 def _loss(probe: LinearProbe, features: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     logarithms = log_softmax(probe.logits(features), axis=1)
     return -float(logarithms[np.arange(len(labels)), labels].mean())
+
+
+def _places(split: SplitData) -> dict[str, int]:
+    """Each tile's index by its name within the split, or by its whole name where that is not its own."""
+    tiles = split.source.tiles
+    places = {name_in_split(tiles[index]): index for index in split.indices}
+    if len(places) < len(split.indices):
+        return {tiles[index].id: index for index in split.indices}
+    return places
+
+
+def _kept(
+    split: SplitData,
+    places: Mapping[str, int],
+    indices: NDArray[np.int64],
+    features: NDArray[np.float32],
+    unreadable: Sequence[SkippedTile],
+) -> KeptFeatures:
+    names = {index: name for name, index in places.items()}
+    by_id = {split.source.tiles[index].id: name for index, name in names.items()}
+    return KeptFeatures(
+        [names[index] for index in indices.tolist()],
+        features,
+        {by_id[tile.id]: tile.reason for tile in unreadable},
+    )
+
+
+def _of_these_tiles(kept: KeptFeatures | None, places: Mapping[str, int]) -> KeptFeatures | None:
+    """What was kept, if it is of these tiles, all of them."""
+    if kept is None or {*kept.names, *kept.unreadable} != set(places):
+        return None
+    return kept

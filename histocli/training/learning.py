@@ -38,12 +38,14 @@ class EpochTotals:
 
     Attributes:
         batches: Learned from, or parts of batches.
+        parts: Of each batch.
         tiles: In them.
         loss_sum: Over these tiles.
         seconds: Spent.
     """
 
     batches: int = 0
+    parts: int = 1
     tiles: int = 0
     loss_sum: float = 0.0
     seconds: float = 0.0

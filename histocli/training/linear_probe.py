@@ -1,10 +1,12 @@
 """The best linear classifier on fixed features, its strength of regularisation chosen on validation."""
 
+import math
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from histocli.metrics.definitions.auroc import auroc
 
@@ -21,13 +23,15 @@ class LinearProbe:
         weight: Shape ``(K, F)``.
         bias: Shape ``(K,)``.
         strength: Of the regularisation, scikit-learn's C.
-        score: AUROC on validation, the mean over the classes.
+        score: AUROC on validation, the mean over the classes; NaN where a class is absent from it.
+        loss: Cross-entropy on validation.
     """
 
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
     strength: float
-    score: float
+    score: float = float("nan")
+    loss: float = float("inf")
 
     def logits(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Logits ``(N, K)`` of features ``(N, F)``."""
@@ -76,12 +80,17 @@ def fit_linear_probe(
         bias = bias - weight @ mean
         if classes == 2:
             weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-        probe = LinearProbe(weight, bias, strength, score=float("nan"))
-        logits = probe.logits(valid_features)
+        logits = LinearProbe(weight, bias, strength).logits(valid_features)
         scores = [auroc(valid_labels == k, logits[:, k] - logits.mean(1)) for k in range(classes)]
-        probe = LinearProbe(weight, bias, strength, float(np.mean(scores)))
-        if best is None or probe.score > best.score:
+        chances = log_softmax(logits, axis=1)[np.arange(len(valid_labels)), valid_labels]
+        probe = LinearProbe(weight, bias, strength, float(np.mean(scores)), -float(chances.mean()))
+        if best is None or _rank(probe) > _rank(best):
             best = probe
     if best is None:
         raise AssertionError("there is a strength")
     return best
+
+
+def _rank(probe: LinearProbe) -> tuple[float, float]:
+    """Greater for a better one: by AUROC; among equals, and where it is undefined, by the loss."""
+    return -math.inf if math.isnan(probe.score) else probe.score, -probe.loss

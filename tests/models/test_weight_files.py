@@ -72,6 +72,19 @@ def test_torchvision_names_its_resnet_as_timm_does(tmp_path: Path) -> None:
     assert torch.equal(own.get_parameter("layer4.0.conv2.weight"), theirs["layer4.0.conv2.weight"])
 
 
+def test_of_a_head_only_what_classifies_keeps_its_own(tmp_path: Path) -> None:
+    """ConvNeXt's last norm lies below its head, and belongs to the features."""
+    architecture = find_architecture("convnext_atto")
+    theirs = architecture.build(2).state_dict()
+    theirs["head.norm.weight"] = torch.full_like(theirs["head.norm.weight"], 3.0)
+    save_file(theirs, tmp_path / "convnext.safetensors")
+    own = architecture.build(2)
+    head = own.get_parameter("head.fc.weight").clone()
+    load_weights(own, architecture, str(tmp_path / "convnext.safetensors"), offline=True, say=print)
+    assert torch.equal(own.get_parameter("head.norm.weight"), theirs["head.norm.weight"])
+    assert torch.equal(own.get_parameter("head.fc.weight"), head)
+
+
 def test_what_has_no_place_is_said(network: nn.Module, tmp_path: Path) -> None:
     tensors = {**network.state_dict(), "projector.weight": torch.ones(3)}
     save_file(tensors, tmp_path / "more.safetensors")

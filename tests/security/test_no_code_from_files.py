@@ -73,7 +73,7 @@ def test_a_file_of_a_run_with_code_is_refused(tmp_path: Path, name: str) -> None
 def test_kept_features_with_code_are_computed_again(tmp_path: Path) -> None:
     path = tmp_path / "features.npz"
     objects = np.array([Attack(tmp_path / "proof")], dtype=object)
-    np.savez(path, indices=objects, features=objects)
+    np.savez(path, names=objects, features=objects, unreadable=objects)
     assert read_features(path) is None
     assert not (tmp_path / "proof").exists()
 

@@ -26,3 +26,14 @@ def test_it_is_scikit_learns_regression_on_standardized_features(classes: int) -
     np.testing.assert_allclose(probabilities, expected, atol=1e-4)
     if classes == 2:
         assert probe.score == pytest.approx(roc_auc_score(labels[valid], probabilities[:, 1]))
+
+
+def test_where_a_class_is_absent_from_validation_the_loss_chooses() -> None:
+    generator = np.random.default_rng(1)
+    labels = np.repeat([0, 1, 2], 40)
+    features = (generator.normal(size=(120, 4)) + 3 * labels[:, None]).astype(np.float32)
+    present = labels < 2
+    probe = fit_linear_probe(features, labels, features[present], labels[present], classes=3)
+    assert np.isnan(probe.score)
+    # Well apart: a head that hardly moves loses more.
+    assert probe.strength > 1e-4

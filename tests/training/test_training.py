@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from filelock import FileLock
 
 from histocli.data.layouts import open_source
+from histocli.data.phantom import write_phantom
 from histocli.data.tiles import content_hash
 from histocli.errors import (
     BusyOutputError,
@@ -29,6 +31,7 @@ from histocli.preparation.setup import make_record
 from histocli.run_record import RunRecord
 from histocli.stain import MacenkoNormalizer
 from histocli.stain.normalizers import NORMALIZERS, find_normalizer
+from histocli.training.epoch import run_epoch
 from histocli.training.fit import rank
 from histocli.training.order import shuffled
 from histocli.training.setup import positive_class
@@ -242,6 +245,20 @@ def test_a_batch_that_does_not_fit_in_memory_is_learned_from_in_parts(
     assert any("batches of 16 are learned from in 2 parts" in line for line in monitor.said)
     name = "best_model.safetensors"
     assert (run / name).read_bytes() == (straight / name).read_bytes()
+
+    # Stopped after that, it continues in these parts.
+    reports = 0
+
+    def stop_later(stage: str) -> None:
+        nonlocal reports
+        reports += stage.startswith("epoch 1 of")
+        if reports == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(StoppedError):
+        train("stopped", SilentMonitor(stop_later))
+    run = train("stopped", resume=True).run
+    assert (run / name).read_bytes() == (straight / name).read_bytes()
     monkeypatch.setattr(TileClassifier, "classify", _no_memory)
     with pytest.raises(HistoError, match=r"out of memory on cpu .* lower --batch-size"):
         train("none")
@@ -259,6 +276,47 @@ def test_tensorboard_gets_the_history(train: Train) -> None:
     rows = [line.split(",") for line in (run / "history.csv").read_text().splitlines()]
     column = rows[0].index("valid_auroc")
     assert scores == pytest.approx([float(row[column]) for row in rows[1:]])
+
+
+def test_features_are_known_by_the_names_of_their_tiles(train: Train, tmp_path: Path) -> None:
+    """Where a tile stands depends on what else lies in the data set; its features do not."""
+    data = tmp_path / "data"
+    write_phantom(data, tiles=60, seed=3)
+    alone = tmp_path / "alone"
+    shutil.copytree(data, alone)
+    shutil.rmtree(alone / "test")
+    (alone / "labels.csv").unlink()
+    plan: dict[str, Any] = {"transfer": "frozen", "test_time_augmentation": None}
+    fresh = train("fresh", data=data, options={"cache_folder": tmp_path / "other"}, **plan)
+    options = {"cache_folder": tmp_path / "cache"}
+    train("before", data=alone, options=options, **plan)
+    monitor = SilentMonitor()
+    again = train("again", monitor, data=data, options=options, **plan)
+    assert len([line for line in monitor.said if "read from" in line]) == 2
+    name = "best_model.safetensors"
+    assert (again.run / name).read_bytes() == (fresh.run / name).read_bytes()
+    # The phantom's truncated tile is named each time.
+    assert len((again.run / "skipped.csv").read_text().splitlines()) == 2
+
+
+def test_a_batch_that_is_divided_and_never_full_is_refused(train: Train) -> None:
+    with pytest.raises(SettingsError, match=r"--batch-size 500: there are only .* training"):
+        train(accumulate=2, batch_size=500)
+
+
+def test_every_epoch_is_validated_at_the_final_side(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides = []
+
+    def noted(model: TileClassifier, *arguments: Any, **options: Any) -> Any:
+        if "learning" not in options:
+            sides.append(model.standardization.constants.input_size_px)
+        return run_epoch(model, *arguments, **options)
+
+    monkeypatch.setattr("histocli.training.fit.run_epoch", noted)
+    train(ema_decay=0.0, input_size_px=96, initial_size_px=32, epochs=3)
+    assert sides == [96] * 4
 
 
 def test_training_stops_where_nothing_gets_better_and_says_so(train: Train) -> None:
