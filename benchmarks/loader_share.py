@@ -63,7 +63,7 @@ class Quiet:
         del stage, tiles
         return lambda _: None
 
-    def epoch(self, row: dict[str, float], epochs: int) -> None:
+    def epoch(self, row: dict[str, float], epochs: int, seconds_left: float) -> None:
         """Nothing."""
 
 

@@ -31,17 +31,16 @@ class TerminalMonitor(Stages):
         """A line for the user."""
         self.terminal.say(message)
 
-    def epoch(self, row: dict[str, float], epochs: int) -> None:
+    def epoch(self, row: dict[str, float], epochs: int, seconds_left: float) -> None:
         """Say how an epoch ended, as a row of a table that grows."""
         self.close()
         if not self.has_header:
             self.terminal.say(EPOCH_HEADER)
             self.has_header = True
-        left = (epochs - row["epoch"]) * row["seconds"] / 60
         self.terminal.say(
             f"{row['epoch']:>3.0f}/{epochs:<3} {row['input_size_px']:>5.0f} {row['train_loss']:>8.4f} "
             f"{row['valid_loss']:>8.4f} {row['valid_auroc']:>7.4f} {row['images_per_second']:>9.0f} "
-            f"{row['seconds'] / 60:>8.1f} {left:>9.1f} {largest_memory_gb():>9.1f}"
+            f"{row['seconds'] / 60:>8.1f} {seconds_left / 60:>9.1f} {largest_memory_gb():>9.1f}"
         )
 
 

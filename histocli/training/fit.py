@@ -195,7 +195,17 @@ class _Fitting:
             if self.options.tensorboard:
                 log_epoch(self.options.run, row)
         self._save(progress)
-        self.monitor.epoch(row, self.training.epochs)
+        self.monitor.epoch(row, self.training.epochs, self._seconds_left(row))
+
+    def _seconds_left(self, row: Mapping[str, Any]) -> float:
+        """Of training: an epoch takes as long as its tiles have pixels."""
+        architecture, epochs = self.training.architecture, self.training.epochs
+        sides = [
+            size_in_epoch(self.plan, architecture, epoch, epochs)
+            for epoch in range(row["epoch"] + 1, epochs + 1)
+        ]
+        pixels: float = sum(side**2 for side in sides) / row["input_size_px"] ** 2
+        return float(row["seconds"]) * pixels
 
     def _train_within_memory(self, progress: Progress) -> int:
         """Train an epoch; where the device's memory is too small, go on with batches in more parts."""

@@ -13,5 +13,5 @@ class Monitor(Protocol):
     def begin(self, stage: str, tiles: int) -> Callable[[int], None]:
         """A stage of so many tiles begins; the result is called with the number done."""
 
-    def epoch(self, row: dict[str, float], epochs: int) -> None:
-        """One of so many epochs has ended."""
+    def epoch(self, row: dict[str, float], epochs: int, seconds_left: float) -> None:
+        """One of so many epochs has ended; the others will train for about so long."""

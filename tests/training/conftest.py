@@ -58,6 +58,7 @@ class SilentMonitor:
     def __init__(self, interrupt: Callable[[str], None] | None = None) -> None:
         self.said: list[str] = []
         self.interrupt = interrupt
+        self.seconds_left: list[float] = []
 
     def say(self, message: str) -> None:
         self.said.append(message)
@@ -70,8 +71,9 @@ class SilentMonitor:
         del tiles
         return advance
 
-    def epoch(self, row: dict[str, float], epochs: int) -> None:
+    def epoch(self, row: dict[str, float], epochs: int, seconds_left: float) -> None:
         del epochs
+        self.seconds_left.append(seconds_left)
         self.said.append(f"epoch {row['epoch']}")
 
 

@@ -315,8 +315,16 @@ def test_every_epoch_is_validated_at_the_final_side(
         return run_epoch(model, *arguments, **options)
 
     monkeypatch.setattr("histocli.training.fit.run_epoch", noted)
-    train(ema_decay=0.0, input_size_px=96, initial_size_px=32, epochs=3)
+    monitor = SilentMonitor()
+    grown = train(
+        monitor=monitor, ema_decay=0.0, input_size_px=96, initial_size_px=32, epochs=3
+    ).progress
     assert sides == [96] * 4
+    # Of 32, 64 and 96 px, each with so many times the pixels of the first.
+    assert grown is not None
+    seconds = [row["seconds"] for row in grown.history]
+    expected = [seconds[0] * (4 + 9), seconds[1] * 9 / 4, 0]
+    assert monitor.seconds_left == pytest.approx(expected)
 
 
 def test_training_stops_where_nothing_gets_better_and_says_so(train: Train) -> None:
