@@ -28,6 +28,10 @@ CRASHES = frozenset(
     if hasattr(signal, name)
 )
 CONTEXT = multiprocessing.get_context("spawn")
+# From outside, as the system does for want of memory.
+KILLED = -getattr(signal, "SIGKILL", 9)
+# How often a tile is asked for whose process is killed.
+ATTEMPTS = 2
 # What a source gives of a tile.
 PIXELS, STORED = "read", "read_bytes"
 
@@ -47,23 +51,39 @@ class _Reader:
     def ask(self, what: str, index: int) -> Any:
         """Pixels of one tile, or its bytes.
 
+        A process that was killed from outside, for want of memory perhaps, is no fault of the tile: it is
+        asked for once more.
+
         Raises:
             UnreadableTileError: Also if the process crashed.
+            ExhaustedError: If it was killed twice.
         """
-        try:
-            self._pipe.send((what, index))
-            answer = self._pipe.recv()
-        except (EOFError, OSError):
-            self._process.join()
-            code = self._process.exitcode or 0
-            self._pipe.close()
-            self._begin()
-            ended = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            name = self.source.tiles[index].id
-            raise UnreadableTileError(name, f"its decoder crashed ({ended})") from None
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        for _ in range(ATTEMPTS):
+            try:
+                self._pipe.send((what, index))
+                answer = self._pipe.recv()
+            except (EOFError, OSError):
+                code = self._replace()
+                if code != KILLED:
+                    ended = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+                    name = self.source.tiles[index].id
+                    raise UnreadableTileError(name, f"its decoder crashed ({ended})") from None
+                continue
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        raise ExhaustedError(
+            f"a process that decodes was ended {ATTEMPTS} times from outside; if memory ran out, run again "
+            "to continue with fewer --workers"
+        )
+
+    def _replace(self) -> int:
+        """Begin another process; how this one ended."""
+        self._process.join()
+        code = self._process.exitcode or 0
+        self._pipe.close()
+        self._begin()
+        return code
 
     def _begin(self) -> None:
         self._pipe, theirs = CONTEXT.Pipe()

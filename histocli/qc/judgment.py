@@ -78,7 +78,7 @@ def judge_tiles(
     readable = [place for place in range(len(tiles)) if place not in measured.unreadable]
     duplicates = find_duplicates(
         tiles,
-        {place: measured.digests[place].tobytes() for place in readable},
+        {place: measured.digests[place].tobytes() for place in _repeated(measured, readable)},
         measured.hashes,
         [p for p in readable if not SHOWS_NOTHING & set(verdicts[p].reasons)],
         distance=distance,
@@ -101,6 +101,16 @@ def _judge_each(
     measured: MeasuredTiles, thresholds: Thresholds, relative: Relative
 ) -> list[Verdict]:
     return [judge(measured.of(p, relative), thresholds) for p in range(len(measured.tiles))]
+
+
+def _repeated(measured: MeasuredTiles, places: Sequence[int]) -> list[int]:
+    """Tiles whose pixels others have too; of a million tiles hardly any, so only these are looked at."""
+    chosen = np.asarray(places, np.int64)
+    digests = np.ascontiguousarray(measured.digests[chosen])
+    whole = digests.view(np.dtype((np.void, digests.shape[1]))).reshape(-1)
+    _, which, counts = np.unique(whole, return_inverse=True, return_counts=True)
+    found: list[int] = chosen[counts[which.reshape(-1)] > 1].tolist()
+    return found
 
 
 def _of_wrong_size(measured: MeasuredTiles) -> list[int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from histocli.qc.thresholds import Thresholds
@@ -38,8 +39,9 @@ class Verdict:
     reasons: tuple[str, ...]
 
     @classmethod
+    @cache
     def of(cls, reasons: tuple[str, ...]) -> "Verdict":
-        """Pass without reasons, fail with some."""
+        """Pass without reasons, fail with some; one object for the same reasons, of which few differ."""
         return cls("fail" if reasons else "pass", reasons)
 
     def and_also(self, reason: str) -> "Verdict":

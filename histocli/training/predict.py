@@ -12,7 +12,7 @@ from histocli.data.tiles import TileSource, in_chunks
 from histocli.data.writing import Journal
 from histocli.metrics.calibrators import calibrate
 from histocli.metrics.operating_point import decide
-from histocli.models.checkpoint import BEST
+from histocli.models.checkpoint import BEST, load_card
 from histocli.models.classifier import ModelCard, TileClassifier
 from histocli.predictions import Predictions
 from histocli.training.device_batches import on_device
@@ -91,9 +91,11 @@ def describe(
 
 def work_identity(run: Path, source_sha256: str, *facts: object) -> str:
     """Tells predictions apart: by the model, the tiles and what changes the digits."""
-    weights = hashlib.sha256((run / f"{BEST}.safetensors").read_bytes()).hexdigest()
-    card = (run / f"{BEST}.json").read_text()
-    return hashlib.sha256(repr((weights, card, source_sha256, facts)).encode()).hexdigest()
+    models = [run, *(run / name for name in load_card(run).members)]
+    files = [model / f"{BEST}{ending}" for model in models for ending in (".safetensors", ".json")]
+    # An ensemble has no weights but those of its members.
+    content = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()]
+    return hashlib.sha256(repr((content, source_sha256, facts)).encode()).hexdigest()
 
 
 def _to_journal(

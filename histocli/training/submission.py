@@ -33,7 +33,8 @@ def write_submission(path: Path, table: Path, run: Path) -> None:
         InputError: If two tiles have the same id.
     """
     predictions = Predictions.read(table)
-    ids = [PurePosixPath(tile).stem for tile in predictions.tiles]
+    # Of a tile in an archive, what follows its name there: test.zip#id.tif.
+    ids = [PurePosixPath(tile.rpartition("#")[2]).stem for tile in predictions.tiles]
     if len(set(ids)) < len(ids):
         twice = next(each for each in ids if ids.count(each) > 1)
         raise InputError(

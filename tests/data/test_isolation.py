@@ -1,5 +1,6 @@
 """Tiles read apart: the same pixels, the same errors, and no death of this process."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from shard_tasks import Crashing
 from histocli.data.isolation import ISOLATION, has_crashed
 from histocli.data.layouts import open_source
 from histocli.data.loading import SkippedTile, load_batches
-from histocli.errors import UnreadableTileError
+from histocli.errors import ExhaustedError, UnreadableTileError
 from tests.data.layouts.examples import class_folders
 
 
@@ -40,6 +41,19 @@ def test_a_crash_costs_one_tile_and_the_reader_is_replaced(tmp_path: Path) -> No
         batches = list(load_batches(source, range(count), 2, skipped, workers=1))
     assert sum(len(batch.indices) for batch in batches) == count - 1
     assert skipped == [SkippedTile(source.tiles[1].id, "its decoder crashed (SIGSEGV)")]
+
+
+def test_a_reader_killed_from_outside_is_no_fault_of_its_tile(tmp_path: Path) -> None:
+    example = class_folders(tmp_path / "data")
+    whole = open_source(tmp_path / "data")
+    once = Crashing(whole, at=1, by=signal.SIGKILL, once=tmp_path / "killed")
+    always = Crashing(whole, at=1, by=signal.SIGKILL)
+    with ISOLATION.switched(True):
+        np.testing.assert_array_equal(
+            ISOLATION.read(once, 1), example.tiles[whole.tiles[1].id].pixels
+        )
+        with pytest.raises(ExhaustedError, match="ended 2 times from outside"):
+            ISOLATION.read(always, 1)
 
 
 @pytest.mark.parametrize(

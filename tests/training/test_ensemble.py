@@ -1,5 +1,6 @@
 """Runs trained apart, answering as one."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from histocli.predictions import Predictions
 from histocli.training.api import run_training
 from histocli.training.ensemble import make_ensemble
 from histocli.training.folds import Fold
-from histocli.training.use import UseSettings, predict_split
+from histocli.training.predict import work_identity
+from histocli.training.use import UseSettings, predict_source, predict_split
 from tests.training.conftest import SilentMonitor
 from tests.training.test_cross_validation import request, splits_of
 
@@ -48,6 +50,22 @@ def test_the_answer_is_the_mean_of_the_members(runs: list[Path], tmp_path: Path)
         tile for tile, split in splits_of(tmp_path / "both").items() if split == "valid"
     }
     assert load_card(tmp_path / "both").operating_point["chosen_by"].startswith("Youden")
+
+
+def test_a_source_is_predicted_and_begun_anew_when_a_member_changed(
+    runs: list[Path], phantom: Path, tmp_path: Path
+) -> None:
+    joined(runs[:2], tmp_path / "both")
+    table = tmp_path / "p.csv"
+    facts = predict_source(
+        tmp_path / "both", phantom / "test", table, USE, lambda *_: lambda _: None
+    )
+    assert facts["tiles"] == len(Predictions.read(table).tiles) > 0
+    before = work_identity(tmp_path / "both", "tiles")
+    shutil.copyfile(
+        runs[1] / "best_model.safetensors", tmp_path / "both/seed-0/best_model.safetensors"
+    )
+    assert work_identity(tmp_path / "both", "tiles") != before
 
 
 def test_a_tile_that_a_member_was_trained_on_is_of_training(

@@ -35,6 +35,11 @@ def test_two_classes_become_the_probability_of_the_positive_one(tmp_path: Path) 
     assert [float(row["label"]) for row in rows] == table.probabilities[:, 0].tolist()
 
 
+def test_tiles_of_an_archive_have_their_own_ids(tmp_path: Path) -> None:
+    path = written(tmp_path, ["test.zip#aa1.tif", "test.zip#in/bb2.tif"], ("1", "0"), "1")
+    assert [row["id"] for row in csv.DictReader(path.read_text().splitlines())] == ["aa1", "bb2"]
+
+
 def test_more_classes_are_named(tmp_path: Path) -> None:
     path = written(tmp_path, ["a.png", "b.png", "c.png"], ("x", "y", "z"), "z")
     rows = list(csv.DictReader(path.read_text().splitlines()))
