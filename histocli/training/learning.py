@@ -93,9 +93,13 @@ class Learning:
     def change(
         self, tiles: Tensor, targets: Tensor, tile_ids: Sequence[str], classes: int
     ) -> tuple[Tensor, Tensor]:
-        """Augment the tiles, and mix them where that is asked for; labels then become shares."""
+        """Augment the tiles, and mix them where that is asked for; labels then become shares.
+
+        In full precision whatever autocast says: the matrices that turn and zoom need their digits.
+        """
         plan = self.plan
-        changed = plan.augmentation.apply(tiles, tile_ids, plan.seed, self.epoch)
+        with torch.autocast(tiles.device.type, enabled=False):
+            changed = plan.augmentation.apply(tiles.float(), tile_ids, plan.seed, self.epoch)
         if plan.mixup == 0 and plan.cutmix == 0:
             return changed, targets
         numbers = draw_numbers(plan.seed, self.epoch, tile_ids, "mixing")

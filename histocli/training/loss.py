@@ -27,7 +27,8 @@ def classification_loss(logits: Tensor, targets: Tensor, plan: LossPlan) -> Tens
     """Mean loss of a batch.
 
     With ``p`` the softmax of the logits, ``q`` the smoothed label and ``w`` the class weights:
-    ``sum(w_k q_k (1 - p_k)^gamma (-log p_k))`` a tile, averaged with the weights of the tiles.
+    ``sum(w_k q_k (1 - p_k)^gamma (-log p_k))`` a tile, averaged with the weights of the tiles. That of a
+    tile with shares of several classes is the mean of theirs by these shares.
 
     Args:
         logits: Shape ``(N, K)``.
@@ -38,7 +39,8 @@ def classification_loss(logits: Tensor, targets: Tensor, plan: LossPlan) -> Tens
     Source:
         Lin et al., ICCV 2017 (focal loss); Szegedy et al., CVPR 2016 (label smoothing).
     """
-    if plan.focal_gamma == 0:
+    # Of shares, torch's takes the plain mean over the tiles, whatever their weights.
+    if plan.focal_gamma == 0 and (targets.ndim == 1 or plan.class_weights is None):
         return functional.cross_entropy(
             logits,
             targets,

@@ -23,8 +23,9 @@ from histocli.training.optimization import Optimization, OptimizationPlan
 from histocli.training.order import equal_shares
 from histocli.training.plan import RunOptions, TrainingPlan
 from histocli.training.processes import Processes
-from histocli.training.recipes import epochs_for, rate_for, stages_to_keep
+from histocli.training.recipes import epochs_for, rate_for, sides_of, stages_to_keep
 from histocli.training.setup import class_weights, make_model
+from histocli.training.sides import check_sides
 from histocli.training.state import Learner
 
 
@@ -85,6 +86,9 @@ def make_training(
     # One seed for the weights that start at random, before anything else draws.
     torch.manual_seed(options.seed)
     card, model, architecture = make_model(data, plan)
+    tiles = len(data.splits["train"].indices)
+    epochs = epochs_for(plan, tiles)
+    check_sides(model.network, architecture, sides_of(plan, architecture, epochs))
     if processes.count > 1 and device.type == "cuda":
         from timm.layers import convert_sync_batchnorm
 
@@ -95,8 +99,6 @@ def make_training(
     model.to(device)
     if plan.compile:
         model.network.compile()
-    tiles = len(data.splits["train"].indices)
-    epochs = epochs_for(plan, tiles)
     precision = find_precision(plan.precision, device)
     weights = class_weights(data, plan.class_weights, device)
     batches = max(1, tiles // plan.batch_size)
@@ -162,8 +164,9 @@ def _chances(data: TrainingData, sampling: str) -> NDArray[np.float64] | None:
     indices = list(data.splits["train"].indices)
     groups = None
     if sampling == "group-balanced":
-        groups = [data.tiles[index].group for index in indices]
-        if not any(groups):
+        # As folds do: a tile without a group is one of its own.
+        groups = [data.tiles[index].group or data.tiles[index].id for index in indices]
+        if not any(data.tiles[index].group for index in indices):
             raise SettingsError(
                 f"{data.path}: no tile has a group, so --sampling group-balanced means nothing; "
                 "choose balanced, or add a group column to the table"

@@ -1,8 +1,10 @@
 """Any of timm's optimisers with a warm-up and a decay, rates by layer, and clipped gradients."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,15 @@ from histocli.models.layer_depths import layer_depths
 
 # One-cycle begins at this share of the peak.
 ONE_CYCLE_START = 1 / 25
+# First letters of timm's optimisers that cannot serve here, why, and what can.
+UNFIT: Mapping[str, tuple[str, str]] = {
+    "adahessian": ("it needs second derivatives", "adamw"),
+    "bnb": ("it needs bitsandbytes, whose state a run could not continue from", "adamw or lion"),
+    "fused": ("it needs NVIDIA's APEX", "the one without fused in its name"),
+    "kron": ("a run could not continue from its state", "adan, lamb or adamw"),
+}
+# Steps since the scale of the gradients last changed, as torch calls them.
+GROWTH_TRACKER = "_growth_tracker"
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,8 @@ class Optimization:
             self.optimizer, lambda step: rate_factor(step, plan)
         )
         self.scaler = torch.amp.GradScaler(enabled=scale)
+        # What the groups begin with follows from the plan; what changes later is state.
+        self.begun = [dict(group) for group in self.optimizer.param_groups]
         self.accumulate = plan.accumulate
         # Parts of a batch whose gradients wait for a step.
         self.waiting = 0
@@ -96,22 +109,27 @@ class Optimization:
         self.waiting = 0
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """What the optimiser remembers, by position and name."""
-        state = self.optimizer.state_dict()["state"]
-        return {
-            f"optimizer.{position}.{name}": torch.as_tensor(value)
-            for position, values in state.items()
-            for name, value in values.items()
-        }
+        """The tensors that the optimiser remembers, by parameter or group, and name."""
+        return {key: value for key, value in self._state().items() if isinstance(value, Tensor)}
 
-    def load_state(self, tensors: dict[str, Tensor], steps_done: int, scale: float) -> None:
-        """Continue from ``state_tensors``."""
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            _, position, name = key.split(".")
-            state.setdefault(int(position), {})[name] = tensor
-        content = self.optimizer.state_dict()
-        self.optimizer.load_state_dict({**content, "state": state})
+    def state_numbers(self) -> dict[str, int | float | bool]:
+        """The plain numbers that it remembers, likewise: as tensors they would lose digits."""
+        numbers = {k: v for k, v in self._state().items() if not isinstance(v, Tensor)}
+        if self.scaler.is_enabled():
+            numbers[GROWTH_TRACKER] = self.scaler.state_dict()[GROWTH_TRACKER]
+        return numbers
+
+    def load_state(
+        self,
+        tensors: Mapping[str, Tensor],
+        numbers: Mapping[str, int | float | bool],
+        steps_done: int,
+        scale: float,
+    ) -> None:
+        """Continue from ``state_tensors`` and ``state_numbers``."""
+        kept = dict(numbers)
+        growth = kept.pop(GROWTH_TRACKER, 0)
+        self._load_optimizer({**tensors, **kept})
         schedule = self.schedule.state_dict()
         self.schedule.load_state_dict({**schedule, "last_epoch": steps_done})
         factors = self.schedule.lr_lambdas
@@ -120,7 +138,50 @@ class Optimization:
         ):
             group["lr"] = base * factor(steps_done)
         if self.scaler.is_enabled():
-            self.scaler.load_state_dict({**self.scaler.state_dict(), "scale": scale})
+            self.scaler.load_state_dict(
+                {**self.scaler.state_dict(), "scale": scale, GROWTH_TRACKER: growth}
+            )
+
+    def _state(self) -> dict[str, Any]:
+        """``optimizer.3.step`` is of parameter 3, ``optimizer.group3.step`` of group 3."""
+        found = {
+            f"optimizer.{position}.{name}": value
+            for position, values in self.optimizer.state_dict()["state"].items()
+            for name, value in values.items()
+            if value is not None
+        }
+        for position, (group, begun) in enumerate(
+            zip(self.optimizer.param_groups, self.begun, strict=True)
+        ):
+            for name, value in group.items():
+                counts = isinstance(value, int | float | Tensor) and name != "lr"
+                if counts and (name not in begun or bool(begun[name] != value)):
+                    found[f"optimizer.group{position}.{name}"] = value
+        return found
+
+    def _load_optimizer(self, found: Mapping[str, Any]) -> None:
+        """Continue from ``_state``."""
+        state: dict[int, dict[str, Any]] = {}
+        of_groups: list[tuple[int, str, Any]] = []
+        for key, value in found.items():
+            _, place, name = key.split(".")
+            if place.startswith("group"):
+                of_groups.append((int(place.removeprefix("group")), name, value))
+            else:
+                state.setdefault(int(place), {})[name] = value
+        content = self.optimizer.state_dict()
+        self.optimizer.load_state_dict({**content, "state": state})
+        groups = self.optimizer.param_groups
+        for position, name, value in of_groups:
+            groups[position][name] = value
+        parameters = [parameter for group in groups for parameter in group["params"]]
+        # torch has turned tensors into the type of their parameter.
+        for position, values in state.items():
+            parameter = parameters[position]
+            own = self.optimizer.state[parameter]
+            for name, value in values.items():
+                if isinstance(value, Tensor):
+                    own[name] = _laid_out_like(parameter, value, own[name].device)
 
 
 def rate_factor(step: int, plan: OptimizationPlan) -> float:
@@ -141,6 +202,20 @@ def rate_factor(step: int, plan: OptimizationPlan) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / remaining)))
 
 
+def _laid_out_like(parameter: Tensor, value: Tensor, device: torch.device) -> Tensor:
+    """The value in its own type, in memory as the parameter is: in another order, sums round otherwise."""
+    if value.shape != parameter.shape:
+        return value.to(device)
+    return torch.empty_like(parameter, dtype=value.dtype, device=device).copy_(value)
+
+
+def _check_fit(name: str) -> None:
+    """Refuse what could not be trained with, or not continued."""
+    for start, (why, instead) in UNFIT.items():
+        if name.startswith(start):
+            raise SettingsError(f"--optimizer {name}: {why}; choose {instead}")
+
+
 def _make_optimizer(
     groups: list[dict[str, object]], plan: OptimizationPlan
 ) -> torch.optim.Optimizer:
@@ -155,6 +230,7 @@ def _make_optimizer(
         raise SettingsError(
             f"unknown optimizer {plan.optimizer!r}; {', '.join(close)} are some of timm's {len(known)}"
         )
+    _check_fit(plan.optimizer)
     optimizer: torch.optim.Optimizer = create_optimizer_v2(
         groups, plan.optimizer, lr=plan.learning_rate, weight_decay=plan.weight_decay
     )
@@ -164,8 +240,17 @@ def _make_optimizer(
 def _parameter_groups(
     network: nn.Module, new_layers: tuple[str, ...], plan: OptimizationPlan
 ) -> list[dict[str, object]]:
-    """Parameters with the same rate and decay; new layers have a rate of their own."""
+    """Parameters with the same rate and decay; new layers have a rate of their own.
+
+    Raises:
+        SettingsError: If rates by layer are asked for and the network's layers are not known.
+    """
     depths = layer_depths(network, coarse=False) if plan.layer_decay < 1 else {}
+    if plan.layer_decay < 1 and not depths:
+        raise SettingsError(
+            f"--layer-decay {plan.layer_decay:g}: the layers of this architecture are not known; "
+            "leave it out"
+        )
     deepest = max(depths.values(), default=0)
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():

@@ -97,18 +97,50 @@ def size_in_epoch(plan: TrainingPlan, architecture: Architecture, epoch: int, ep
         architecture: Whose side is scaled.
         epoch: Counted from 1.
         epochs: In all.
+
+    Raises:
+        SettingsError: If a first side is stated that cannot be.
     """
     last = final_size(plan, architecture)
-    first = plan.initial_size_px
-    if first is None:
-        stated = plan.input_size_px is not None
-        first = last if stated else _scaled(architecture, RECIPES[plan.recipe].initial_scale)
-    first = min(first, last)
+    first = _first_size(plan, architecture, last)
     if architecture.fixed_input_size or first == last:
         return last
     growing = max(1, round(epochs * 2 / 3))
     grown = min(1.0, (epoch - 1) / growing)
     return min(last, first + _on_grid((last - first) * grown))
+
+
+def sides_of(plan: TrainingPlan, architecture: Architecture, epochs: int) -> list[int]:
+    """All sides that a training has tiles at.
+
+    Raises:
+        SettingsError: If a first side is stated that cannot be.
+    """
+    sides = {final_size(plan, architecture)}
+    if plan.transfer != "frozen":
+        sides |= {
+            size_in_epoch(plan, architecture, epoch, epochs) for epoch in range(1, epochs + 1)
+        }
+    return sorted(sides)
+
+
+def _first_size(plan: TrainingPlan, architecture: Architecture, last: int) -> int:
+    """The stated side, or the recipe's where it decides the final one too."""
+    first = plan.initial_size_px
+    if first is None:
+        stated = plan.input_size_px is not None
+        scale = RECIPES[plan.recipe].initial_scale
+        return last if stated else min(last, _scaled(architecture, scale))
+    if architecture.fixed_input_size and first != last:
+        raise SettingsError(
+            f"--initial-size-px {first}: {architecture.name} takes tiles of one size only; leave it out"
+        )
+    if first > last:
+        raise SettingsError(
+            f"--initial-size-px {first} is above the final side of {last} px; lower it, "
+            "or raise --input-size-px"
+        )
+    return first
 
 
 def views_for(plan: TrainingPlan) -> str:

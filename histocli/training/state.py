@@ -43,6 +43,7 @@ class Progress:
         weights: Where training started from.
         epoch: How far the epoch under way has come.
         skipped: Tiles that could not be read: what remains to be done may not read them again.
+        optimizer: Plain numbers that the optimiser remembers; its tensors lie beside them.
     """
 
     epochs_done: int = 0
@@ -53,6 +54,7 @@ class Progress:
     weights: str = ""
     epoch: EpochTotals = field(default_factory=EpochTotals)
     skipped: list[SkippedTile] = field(default_factory=list)
+    optimizer: dict[str, int | float | bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Learner:
         """Write the state: one file, so it is whole or the one before; JSON is its copy."""
         progress.steps_done = self.optimization.steps_done
         progress.loss_scale = self.optimization.scaler.get_scale()
+        progress.optimizer = self.optimization.state_numbers()
         tensors: dict[str, Tensor] = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= self.optimization.state_tensors()
         if self.average is not None:
@@ -96,7 +99,9 @@ class Learner:
         own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         self.model.load_state_dict(own)
         moments = {k: v for k, v in tensors.items() if k.startswith("optimizer.")}
-        self.optimization.load_state(moments, progress.steps_done, progress.loss_scale)
+        self.optimization.load_state(
+            moments, progress.optimizer, progress.steps_done, progress.loss_scale
+        )
         if self.average is not None:
             self.average.load_state(tensors)
 

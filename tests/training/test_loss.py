@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -30,6 +31,31 @@ def test_focal_loss_is_its_formula() -> None:
 @pytest.mark.parametrize("gamma", [0.0, 1.5])
 def test_shares_of_one_class_are_its_index(gamma: float) -> None:
     plan = LossPlan(None, 0.1, gamma)
+    shares = functional.one_hot(TARGETS[:3], 3).float()
+    torch.testing.assert_close(
+        classification_loss(LOGITS[:3], shares, plan),
+        classification_loss(LOGITS[:3], TARGETS[:3], plan),
+    )
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_mixed_labels_are_a_weighted_mean(smoothing: float, gamma: float) -> None:
+    shares = np.array([[0.7, 0.3, 0.0], [0.0, 0.0, 1.0], [0.25, 0.25, 0.5], [0.0, 1.0, 0.0]])
+    weights = WEIGHTS.double().numpy()
+    exponentials = np.exp(LOGITS.double().numpy())
+    p = exponentials / exponentials.sum(1, keepdims=True)
+    smoothed = shares * (1 - smoothing) + smoothing / 3
+    losses = -(weights * smoothed * (1 - p) ** gamma * np.log(p)).sum(1)
+    expected = losses.sum() / (shares @ weights).sum()
+    plan = LossPlan(WEIGHTS, smoothing, gamma)
+    found = float(classification_loss(LOGITS, torch.from_numpy(shares).float(), plan))
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_weighted_shares_of_one_class_are_its_index(smoothing: float) -> None:
+    plan = LossPlan(WEIGHTS, smoothing)
     shares = functional.one_hot(TARGETS[:3], 3).float()
     torch.testing.assert_close(
         classification_loss(LOGITS[:3], shares, plan),

@@ -60,7 +60,7 @@ def test_restored_state_continues_to_the_same_weights() -> None:
     second = network()
     second.load_state_dict(first.state_dict())
     rest = optimization(second)
-    rest.load_state(half.state_tensors(), 5, 1.0)
+    rest.load_state(half.state_tensors(), half.state_numbers(), 5, 1.0)
     for number in range(5, 10):
         x = torch.full((2, 4), float(number + 1))
         rest.learn(second["head"](second["body"](x)).pow(2).mean())  # type: ignore[index]
@@ -106,3 +106,14 @@ def test_layers_near_the_pixels_learn_more_slowly() -> None:
     assert named["fc.weight"] == 10.0
     assert named["conv1.0.weight"] < named["layer1.0.conv1.weight"] < named["layer4.0.conv1.weight"]
     assert named["layer4.0.conv1.weight"] == max(v for k, v in named.items() if k[:2] != "fc")
+
+
+@pytest.mark.parametrize("name", ["adahessian", "kron", "kronw"])
+def test_what_could_not_be_trained_or_resumed_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"--optimizer {name}: .*; choose .*adamw"):
+        optimization(network(), optimizer=name)
+
+
+def test_layer_decay_needs_known_layers() -> None:
+    with pytest.raises(SettingsError, match=r"--layer-decay 0\.5: the layers"):
+        optimization(network(), layer_decay=0.5)
