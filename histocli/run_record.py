@@ -10,13 +10,28 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from histocli import __version__
 from histocli.atomic_files import parse_json, write_json
 from histocli.errors import InputError, SettingsError
 
 RECORD_NAME = "run.json"
+State = Literal["running", "done", "stopped"]
+# What is read must be of these types, whoever wrote it; in each input, where it is stated at all.
+TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(
+        ("command", "device", "state", "version", "python", "platform", "started"), (str,)
+    ),
+    **dict.fromkeys(("settings", "inputs", "results", "packages"), (dict,)),
+    **dict.fromkeys(("git_commit", "finished"), (str, type(None))),
+    "seed": (int,),
+    "command_line": (list,),
+}
+TYPES_OF_INPUTS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("path", "sha256", "layout"), (str, type(None))),
+    "slides": (dict, type(None)),
+}
 RECORDED_PACKAGES = ("torch", "timm", "kornia", "numpy", "scikit-learn", "pillow", "cupy")
 
 
@@ -50,6 +65,15 @@ def current_commit() -> str | None:
     return result.stdout.strip() or None
 
 
+class _Part(dict[str, Any]):
+    """A part of a record as it was read: what is lacking there is named, with the file."""
+
+    path = Path(RECORD_NAME)
+
+    def __missing__(self, key: str) -> Any:
+        raise InputError(f"{self.path}: damaged (it lacks {key}); run the command again")
+
+
 @dataclass
 class RunRecord:
     """Provenance of one output folder.
@@ -68,7 +92,7 @@ class RunRecord:
     results: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     device: str = "cpu"
-    state: Literal["running", "done", "stopped"] = "running"
+    state: State = "running"
     command_line: list[str] = field(default_factory=lambda: [Path(sys.argv[0]).name, *sys.argv[1:]])
     version: str = __version__
     packages: dict[str, str] = field(default_factory=installed_packages)
@@ -94,12 +118,12 @@ class RunRecord:
         """Read ``folder/run.json``.
 
         Raises:
-            InputError: If the file is absent or damaged.
+            InputError: If the file is absent or damaged; so does asking its inputs or results for what
+                they lack.
         """
         path = folder / RECORD_NAME
         try:
-            content = parse_json(path.read_text())
-            return cls(**content)
+            return cls(**_checked(parse_json(path.read_text()), path))
         except FileNotFoundError:
             raise InputError(
                 f"{folder}: not made by histo (it has no {RECORD_NAME}); name a folder that it wrote"
@@ -125,6 +149,44 @@ class RunRecord:
                     f"{folder} was made with another {_difference(key, mine[key], theirs[key])}; "
                     "choose another --output or name, or pass --overwrite"
                 )
+
+
+def _checked(content: Any, path: Path) -> dict[str, Any]:
+    """The fields of a record.
+
+    Raises:
+        TypeError: If one is of another type than histo writes.
+        ValueError: If its state is unknown.
+    """
+    if not isinstance(content, dict):
+        raise TypeError("it is no JSON object")
+    _check_types(content, TYPES, "")
+    if content.get("state", "done") not in get_args(State):
+        raise ValueError("its state is unknown")
+    parts = {}
+    for role, facts in content.get("inputs", {}).items():
+        if not isinstance(facts, dict):
+            raise TypeError(f"the input {role} is no JSON object")
+        _check_types(facts, TYPES_OF_INPUTS, f"the input {role}: ")
+        parts[role] = _part(facts, path)
+    results = _part(content.get("results", {}), path)
+    return {**content, "inputs": _part(parts, path), "results": results}
+
+
+def _check_types(
+    content: Mapping[str, Any], types: Mapping[str, tuple[type, ...]], where: str
+) -> None:
+    for name, wanted in types.items():
+        # True is an int to Python.
+        value = content.get(name)
+        if name in content and (not isinstance(value, wanted) or isinstance(value, bool)):
+            raise TypeError(f"{where}{name} must not be of the type {type(value).__name__}")
+
+
+def _part(content: Mapping[str, Any], path: Path) -> _Part:
+    part = _Part(content)
+    part.path = path
+    return part
 
 
 def _difference(key: str, mine: Any, theirs: Any) -> str:

@@ -586,7 +586,9 @@ class ExportSettings(SourceSection):
     data: Path | None = Field(
         None, description="Data set to check on; the one the run was trained on if not set."
     )
-    split: Literal["train", "valid", "test"] = Field("valid", description="Split to check on.")
+    split: Literal["train", "valid", "test"] | None = Field(
+        None, description="Split to check on; valid, or train where folds left none, if not set."
+    )
     tiles: int = Field(1000, ge=1, description="Tiles to check on, drawn evenly.")
     workers: int | None = Field(None, ge=1, description="Decoding threads; one a core if not set.")
     overwrite: bool = Field(False, description="Replace an earlier export.")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from histocli.data.jpeg import decode_jpeg
+from histocli.data.jpeg import check_scans, decode_jpeg
 from histocli.errors import ExhaustedError, UnreadableTileError
 
 FORMATS: Mapping[str, str] = {
@@ -24,8 +25,12 @@ FORMATS: Mapping[str, str] = {
 }
 # A tile is small; 64 megapixels is a 192 MB array, and more is a slide or a bomb.
 MAXIMUM_PIXELS = 64_000_000
+# Of an image file, in an archive or not: those 192 MB are stored without compression, and a little more.
+MAXIMUM_FILE_BYTES = 256_000_000
 # Of a file: most tiles are read by one call.
 BYTES_AT_ONCE = 2**16
+# Opening a pipe that nobody writes to would wait for ever.
+READING = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def is_image_name(name: str) -> bool:
@@ -49,6 +54,7 @@ def decode_image(content: bytes, name: Path | str) -> NDArray[np.uint8]:
         ExhaustedError: If it is not the content: there is no memory left.
     """
     try:
+        check_scans(content)
         pixels = decode_jpeg(content, _check_size)
         if pixels is not None:
             return pixels
@@ -74,12 +80,13 @@ def read_file(path: Path | str) -> bytes:
     """Bytes of a file.
 
     Raises:
-        UnreadableTileError: If it cannot be read.
+        UnreadableTileError: If it cannot be read, is no regular file, or is larger than an image can be.
     """
     try:
         # Without a file object: for a tile that takes as long as reading it.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(path, READING)
         try:
+            _check_file(os.fstat(descriptor), path)
             parts = [os.read(descriptor, BYTES_AT_ONCE)]
             while len(parts[-1]) == BYTES_AT_ONCE:
                 parts.append(os.read(descriptor, BYTES_AT_ONCE))
@@ -89,6 +96,18 @@ def read_file(path: Path | str) -> bytes:
     except OSError as error:
         ExhaustedError.check(error)
         raise UnreadableTileError(path, error.strerror or str(error)) from error
+
+
+def _check_file(found: os.stat_result, path: Path | str) -> None:
+    """Refuse pipes and devices, which never end, and what is too large.
+
+    Raises:
+        UnreadableTileError: Saying which.
+    """
+    if not stat.S_ISREG(found.st_mode):
+        raise UnreadableTileError(path, "is no regular file")
+    if found.st_size > MAXIMUM_FILE_BYTES:
+        raise UnreadableTileError(path, f"it has {found.st_size:,} bytes, more than a tile has")
 
 
 def _check_size(width: int, height: int) -> None:

@@ -11,6 +11,20 @@ except ImportError:  # no wheel for this machine: Pillow reads everything
     simplejpeg = None
 
 START = b"\xff\xd8\xff"
+# Begins a scan; compressed data cannot hold these two bytes.
+SCAN = b"\xff\xda"
+# Progressive files have about ten; each costs as much time as the whole picture, and may be a few bytes.
+MAXIMUM_SCANS = 100
+
+
+def check_scans(content: bytes) -> None:
+    """Refuse a JPEG file of so many scans that decoding it takes minutes.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    if content.startswith(START) and (scans := content.count(SCAN)) > MAXIMUM_SCANS:
+        raise ValueError(f"it has {scans} scans, as a decompression bomb does")
 
 
 def decode_jpeg(content: bytes, check_size: Callable[[int, int], None]) -> NDArray[np.uint8] | None:

@@ -100,11 +100,9 @@ def read_rejects(path: Path, source: TileSource) -> Rejects:
     }
     prefix = max(prefixes, key=lambda name: len(known[name]))
     if len(known[prefix]) < len(verdicts) or not verdicts:
-        first = next((tile for tile in verdicts if prefix + tile not in places), "no tile at all")
         raise SettingsError(
             f"{path} does not fit {source.root}: {len(verdicts) - len(known[prefix])} of its "
-            f"{len(verdicts)} tiles are not there (the first: {first}); run histo qc {source.root} and "
-            "name its qc.csv"
+            f"{len(verdicts)} tiles are not there; run histo qc {source.root} and name its qc.csv"
         )
     _check_content(path, source, sorted(known[prefix]))
     return Rejects(

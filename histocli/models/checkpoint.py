@@ -82,6 +82,22 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def _load_member(
+    run: Path, name: object, device: torch.device | str
+) -> tuple[TileClassifier, ModelCard]:
+    """Read one model of an ensemble.
+
+    Raises:
+        InputError: If it is no single model in a folder inside.
+    """
+    # ``..`` is the name of a path too.
+    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
+        raise InputError(f"{run}: its members must be folders inside it; train again")
+    if load_card(run / name).members:
+        raise InputError(f"{run / name}: an ensemble in an ensemble; train again")
+    return load_model(run / name, device)
+
+
 def load_model(run: Path, device: torch.device | str = "cpu") -> tuple[TileClassifier, ModelCard]:
     """Read the best model of a run, ready to predict.
 
@@ -90,9 +106,7 @@ def load_model(run: Path, device: torch.device | str = "cpu") -> tuple[TileClass
     """
     card = load_card(run)
     if card.members:
-        if any(Path(name).name != name for name in card.members):
-            raise InputError(f"{run}: its members must be folders inside it; train again")
-        members = [load_model(run / name, device) for name in card.members]
+        members = [_load_member(run, name, device) for name in card.members]
         ensemble = EnsembleClassifier([model for model, _ in members], [own for _, own in members])
         return ensemble.eval(), card
     try:

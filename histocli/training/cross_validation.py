@@ -1,5 +1,6 @@
 """Cross-validation: one run for each fold, each tile predicted by the model that has not seen it."""
 
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from histocli.atomic_files import write_json
-from histocli.errors import InterruptedRunError, StoppedError
+from histocli.errors import InterruptedRunError, SettingsError, StoppedError
 from histocli.metrics.definitions.auroc import auroc, macro_auroc
 from histocli.predictions import Predictions
 from histocli.run_record import RunRecord
@@ -55,9 +56,18 @@ def cross_validate(
     are chosen on the tiles as the members predicted them that have not seen them.
 
     Raises:
+        SettingsError: If there is no name where one is needed.
         HistoError: As training does; run again to continue.
     """
     if request.name is None and not request.dry_run:
+        if request.resume:
+            raise SettingsError(
+                "--resume with --folds or --repeats: name what shall be continued, by --name"
+            )
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise SettingsError(
+                "--folds and --repeats in several processes: give a --name that all of them know"
+            )
         name = run_name(None, f"{request.plan.arch}-{folds}-folds")
         request = replace(request, name=name)
     parent = request.options.run / (request.name or "cross-validation")

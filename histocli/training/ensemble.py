@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from histocli.atomic_files import remove_abandoned, temporary_name
 from histocli.errors import SettingsError
 from histocli.metrics.definitions.auroc import macro_auroc
 from histocli.models.checkpoint import load_card, load_model
@@ -40,17 +41,32 @@ def make_ensemble(
         InputError: If one of them is damaged.
     """
     _check(runs, parent, overwrite=overwrite)
-    if parent.exists():
-        shutil.rmtree(parent)
+    parent.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(parent.parent, parent.name)
+    # Made beside it: a folder of that name is a whole ensemble.
+    made = temporary_name(parent)
+    try:
+        facts = _make(runs, made, operating_point, calibration)
+        if parent.exists():
+            shutil.rmtree(parent)
+        made.rename(parent)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return {"run": str(parent), **facts}
+
+
+def _make(
+    runs: Sequence[Path], folder: Path, operating_point: str, calibration: str
+) -> dict[str, Any]:
     names = [run.resolve().name for run in runs]
     for run, name in zip(runs, names, strict=True):
-        _copy(run, parent / name)
-    joined = join_members(parent, names, operating_point, calibration)
-    join_splits(parent, names)
+        _copy(run, folder / name)
+    joined = join_members(folder, names, operating_point, calibration)
+    join_splits(folder, names)
     # Read it back before it is called a run: members that cannot answer as one are found here.
-    _, card = load_model(parent)
+    _, card = load_model(folder)
     members = [
-        {"run": name, "valid_auroc": _auroc(Predictions.read(parent / name / VALIDATION_TABLE))}
+        {"run": name, "valid_auroc": _auroc(Predictions.read(folder / name / VALIDATION_TABLE))}
         for name in names
     ]
     results: dict[str, Any] = {
@@ -58,8 +74,8 @@ def make_ensemble(
         "best_valid_auroc": _auroc(joined),
         "validation_tiles": len(joined.tiles),
     }
-    finish_joined(parent, names[0], results)
-    return {"run": str(parent), "operating_point": dict(card.operating_point), **results}
+    finish_joined(folder, names[0], results)
+    return {"operating_point": dict(card.operating_point), **results}
 
 
 def _check(runs: Sequence[Path], parent: Path, *, overwrite: bool) -> None:
@@ -74,8 +90,15 @@ def _check(runs: Sequence[Path], parent: Path, *, overwrite: bool) -> None:
     for run, record in zip(runs, records, strict=True):
         if record.command != "train" or record.state != "done":
             raise SettingsError(f"{run}: not a training that has ended; see histo train --resume")
-        if load_card(run).members:
+        card = load_card(run)
+        if card.members:
             raise SettingsError(f"{run} is an ensemble itself; name its members")
+        views, those = card.test_time_augmentation, load_card(runs[0]).test_time_augmentation
+        if views != those:
+            raise SettingsError(
+                f"{run} was validated with the test-time augmentation {views}, {runs[0]} with {those}: "
+                "their mean has no threshold; train them alike"
+            )
         mine, first = (each.inputs.get("data", {}).get("sha256") for each in (record, records[0]))
         if mine != first:
             raise SettingsError(f"{run} was trained on other data than {runs[0]}")

@@ -1,5 +1,6 @@
 """Export a run: write the model as files that need no histocli, and check them on the run's own tiles."""
 
+import csv
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ from histocli.models.export import (
     write_program,
 )
 from histocli.training.agreement import LARGEST_DIFFERENCE, Agreement, compare
-from histocli.training.run import open_split
+from histocli.training.run import SPLITS_NAME, open_split
 from histocli.training.stress import evenly_chosen
 
 ONNX, PROGRAM, DESCRIPTION = "model.onnx", "model.pt2", "export.json"
@@ -46,7 +47,7 @@ def export_run(
     *,
     formats: Sequence[str] = ("onnx", "pt2"),
     data: Path | None = None,
-    split: Split = "valid",
+    split: Split | None = None,
     tiles: int = 1000,
     opening: SourceOptions = AS_IT_IS,
     workers: int | None = None,
@@ -60,7 +61,7 @@ def export_run(
         begin: Called with the stage and its number of steps.
         formats: ``onnx``, ``pt2`` or both.
         data: Data set to check on; the run's own when None.
-        split: Whose tiles are compared.
+        split: Whose tiles are compared; when None valid, or train where a cross-validation left no other.
         tiles: At most so many of them, spread evenly.
         opening: How the data set is opened.
         workers: Decoding threads.
@@ -76,6 +77,8 @@ def export_run(
     if "onnx" in formats:
         check_exporter()
     model, card = load_model(run)
+    if split is None:
+        split = "valid" if data is not None or has_validation(run) else "train"
     source, indices = open_split(run, data, split, opening)
     chosen = evenly_chosen(indices, tiles)
     side = _side(source, chosen)
@@ -149,6 +152,15 @@ def _write(
         made[ONNX] = open_onnx(folder / ONNX)
         advance(1)
     return made
+
+
+def has_validation(run: Path) -> bool:
+    """Whether the run has tiles of validation: of folds, each tile is of training for all but one."""
+    path = run / SPLITS_NAME
+    if not path.is_file():
+        return True
+    with path.open(newline="", encoding="utf-8") as file:
+        return any(row["split"] == "valid" for row in csv.DictReader(file))
 
 
 def _side(source: TileSource, indices: Sequence[int]) -> int:

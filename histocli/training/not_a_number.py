@@ -1,4 +1,4 @@
-"""A loss that is no number stops the training, names the batch and keeps it."""
+"""A loss that is no number stops the training and keeps the batch."""
 
 import os
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from histocli.errors import HistoError
+from histocli.plurals import counted
 
 
 class NotANumberError(HistoError):
@@ -27,12 +28,12 @@ def check_finite(loss: Tensor, tiles: Tensor, tile_ids: Sequence[str]) -> None:
     """Raise if a loss is no number.
 
     Raises:
-        NotANumberError: Naming the first tile and what to do.
+        NotANumberError: Saying what to do.
     """
     if not torch.isfinite(loss):
         raise NotANumberError(
-            f"the loss is not a number at {tile_ids[0]} (and its batch); lower --learning-rate, or "
-            "choose --precision float32",
+            f"the loss is not a number in a batch of {counted(len(tile_ids), 'tile')}, kept with "
+            "their names beside the run; lower --learning-rate, or choose --precision float32",
             tiles.detach(),
             tile_ids,
         )

@@ -207,9 +207,9 @@ def _files(run: Path) -> list[Path]:
 
 def _clear(run: Path) -> None:
     """Delete the files of an earlier run, and only those that histo writes."""
-    for pattern in ("*.csv", "*.json", "*.safetensors", "*.png", "*.html"):
+    for pattern in ("*.csv", "*.json", "*.safetensors", "*.png", "*.html", "MODEL_CARD.md"):
         for path in run.glob(pattern):
             path.unlink()
-    for folder in ("evaluation", "explanation"):
+    for folder in ("evaluation", "explanation", "export", "tensorboard"):
         for path in sorted((run / folder).rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()

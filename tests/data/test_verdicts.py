@@ -62,14 +62,22 @@ def test_a_check_of_one_split_folder_fits_the_whole(data: Path, tmp_path: Path) 
     "rows", ["other/a.png,pass,,\n", "", "train/normal/a.png,pass,,\nx.png,pass,,\n"]
 )
 def test_a_table_of_other_tiles_is_refused(rows: str, data: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="does not fit"):
+    with pytest.raises(SettingsError, match="does not fit") as raised:
         read_rejects(table(tmp_path, rows), open_source(data))
+    assert ".png" not in str(raised.value)
 
 
 def test_tiles_that_changed_since_are_refused(data: Path, tmp_path: Path) -> None:
     path = table(tmp_path, "train/normal/a.png,pass,,\n")
     RunRecord("qc", {}, {"source": {"sha256": "of other pixels"}}).write(tmp_path)
     with pytest.raises(SettingsError, match="have changed since"):
+        read_rejects(path, open_source(data))
+
+
+def test_a_record_beside_it_that_knows_no_source_is_named(data: Path, tmp_path: Path) -> None:
+    path = table(tmp_path, "train/normal/a.png,pass,,\n")
+    RunRecord("qc", {}, {}).write(tmp_path)
+    with pytest.raises(InputError, match=r"run\.json: damaged \(it lacks source\)"):
         read_rejects(path, open_source(data))
 
 

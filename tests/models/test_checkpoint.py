@@ -96,3 +96,19 @@ def test_weights_have_the_rights_of_any_file(tmp_path: Path) -> None:
     (tmp_path / "other").touch()
     rights = (tmp_path / "best_model.safetensors").stat().st_mode
     assert rights == (tmp_path / "other").stat().st_mode
+
+
+@pytest.mark.parametrize("name", ["..", "", ".", "/a", "a/b", "../b", 3])
+def test_a_member_that_leads_elsewhere_is_refused(run: Path, name: object) -> None:
+    content = json.loads((run / "best_model.json").read_text())
+    (run / "best_model.json").write_text(json.dumps({**content, "members": [name]}))
+    with pytest.raises(InputError, match="inside it"):
+        load_model(run)
+
+
+def test_an_ensemble_of_itself_is_refused(run: Path) -> None:
+    content = json.loads((run / "best_model.json").read_text())
+    (run / "best_model.json").write_text(json.dumps({**content, "members": ["again"]}))
+    (run / "again").symlink_to(run, target_is_directory=True)
+    with pytest.raises(InputError, match="an ensemble in an ensemble"):
+        load_model(run)

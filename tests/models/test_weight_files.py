@@ -1,5 +1,6 @@
 """Weights as other people's programs write them."""
 
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -123,3 +124,36 @@ def test_the_name_with_the_most_tensors_wins() -> None:
     tensors = {"ema.a": one, "ema.b": one, "online.a": one, "loss": one}
     assert network_inside(tensors, {"a", "b"}).keys() == {"a", "b"}
     assert network_inside({"x": one}, {"a"}).keys() == {"x"}
+
+
+def test_a_file_that_unpacks_to_more_than_it_is_is_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(100_000)}, tmp_path / "stored.pth")
+    assert read_weight_file(tmp_path / "stored.pth")["a"].shape == (100_000,)
+    with (
+        zipfile.ZipFile(tmp_path / "stored.pth") as stored,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in stored.namelist():
+            packed.writestr(name, stored.read(name))
+    with pytest.raises(InputError, match=r"bomb\.pth: .* unpacks to more than it is"):
+        read_weight_file(tmp_path / "bomb.pth")
+
+
+def test_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.pth", "w") as archive:
+        archive.writestr("archive/data/0", bytes(10_000))
+        for number in range(1, 9):
+            shared = zipfile.ZipInfo(f"archive/data/{number}")
+            shared.CRC, shared.header_offset = archive.infolist()[0].CRC, 0
+            shared.file_size = shared.compress_size = 10_000
+            archive.filelist.append(shared)
+    with pytest.raises(InputError, match=r"bomb\.pth: .* unpacks to more than it is"):
+        read_weight_file(tmp_path / "bomb.pth")
+
+
+def test_a_zip_cut_short_is_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(1000)}, tmp_path / "cut.pth")
+    content = (tmp_path / "cut.pth").read_bytes()
+    (tmp_path / "cut.pth").write_bytes(content[:2000])
+    with pytest.raises(InputError, match=r"cut\.pth: not a weight file .* cut short"):
+        read_weight_file(tmp_path / "cut.pth")

@@ -1,7 +1,10 @@
 """Nothing that a stranger wrote is executed."""
 
 import ast
+import io
+import json
 import os
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +14,13 @@ from typer.testing import CliRunner
 
 import histocli
 from histocli.cli.app import app
+from histocli.data.layouts import open_source
 from histocli.data.phantom import write_phantom
-from histocli.errors import InputError
-from histocli.models.checkpoint import load_model
+from histocli.errors import InputError, SettingsError
+from histocli.models.architectures import find_architecture
+from histocli.models.checkpoint import load_model, save_model
+from histocli.models.classifier import ModelCard, TileClassifier
+from histocli.models.preprocessing import PreprocessingConstants
 from histocli.models.weight_files import read_weight_file
 from histocli.training.features import read_features
 from histocli.training.state import load_state
@@ -59,6 +66,52 @@ def test_train_refuses_such_weights_with_the_exit_code_of_an_unusable_input(tmp_
     assert result.exit_code == 3, result.output
     assert "weights.pth" in result.stderr
     assert not (tmp_path / "proof").exists()
+
+
+def write_tar(path: Path, members: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+
+
+def test_weights_in_a_tar_are_refused(tmp_path: Path) -> None:
+    """The format of torch before 0.2, of three pickles."""
+    torch.save(Attack(tmp_path / "proof"), tmp_path / "a", _use_new_zipfile_serialization=False)
+    content = (tmp_path / "a").read_bytes()
+    members = dict.fromkeys(("sys_info", "storages", "tensors", "pickle"), content)
+    write_tar(tmp_path / "weights.pth", members)
+    with pytest.raises(InputError, match=r"weights\.pth: not a weight file .* read safely"):
+        read_weight_file(tmp_path / "weights.pth")
+    assert not (tmp_path / "proof").exists()
+
+
+def test_a_data_set_in_a_tar_is_no_data_set(tmp_path: Path) -> None:
+    write_tar(tmp_path / "data.tar", {"tumor/a.png": b"", "../../escape.png": b""})
+    with pytest.raises(InputError, match=r"data\.tar: no tiles found"):
+        open_source(tmp_path / "data.tar")
+    assert [path.name for path in tmp_path.iterdir()] == ["data.tar"]
+
+
+@pytest.mark.parametrize("name", ["os:system", "os.system", "hf-hub:os:system"])
+def test_a_setting_never_names_code(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError):
+        find_architecture(name)
+    with pytest.raises(SettingsError, match="unknown layout"):
+        open_source(tmp_path, name)
+    with pytest.raises(SettingsError, match="no such weight file"):
+        read_weight_file(Path(name))
+
+
+def test_a_run_never_names_code(tmp_path: Path) -> None:
+    constants = PreprocessingConstants(32, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+    card = ModelCard("test_efficientnet", ("a", "b"), "b", constants)
+    save_model(tmp_path, TileClassifier(card), card)
+    path = tmp_path / "best_model.json"
+    path.write_text(json.dumps({**card.to_json(), "architecture": "os:system"}))
+    with pytest.raises(InputError, match=r"best_model\.json: .*os:system"):
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["best_model.safetensors", "last.safetensors"])

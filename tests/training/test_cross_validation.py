@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from histocli.errors import InputError, InterruptedRunError
+from histocli.errors import InputError, InterruptedRunError, SettingsError
 from histocli.metrics.definitions.auroc import auroc
 from histocli.models.checkpoint import load_model
 from histocli.predictions import Predictions
 from histocli.training.api import TrainRequest
 from histocli.training.cross_validation import cross_validate
+from histocli.training.export_run import has_validation
 from histocli.training.plan import RunOptions
 from histocli.training.use import UseSettings, predict_split
 from tests.training.conftest import PLAN, SilentMonitor
@@ -43,6 +44,9 @@ def test_each_tile_is_predicted_by_the_model_that_has_not_seen_it(
 ) -> None:
     facts = cross_validate(request(phantom, tmp_path), SilentMonitor(), folds=2, repeats=1)
     parent = tmp_path / "cv"
+    # Each tile is of training for one of them: an export is compared on these.
+    assert not has_validation(parent)
+    assert has_validation(parent / "fold-1")
     tables = [Predictions.read(parent / f"fold-{k}" / "validation.csv") for k in (1, 2)]
     joined = Predictions.read(parent / "out_of_fold.csv")
     assert not set(tables[0].tiles) & set(tables[1].tiles)
@@ -120,3 +124,15 @@ def test_members_outside_the_folder_are_refused(phantom: Path, tmp_path: Path) -
     path.write_text(json.dumps({**card, "members": ["../elsewhere"]}))
     with pytest.raises(InputError, match="inside it"):
         load_model(tmp_path / "cv")
+
+
+def test_without_a_name_nothing_is_continued_or_shared(
+    phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nameless = replace(request(phantom, tmp_path), name=None)
+    with pytest.raises(SettingsError, match="by --name"):
+        cross_validate(replace(nameless, resume=True), SilentMonitor(), folds=2, repeats=1)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SettingsError, match="give a --name"):
+        cross_validate(nameless, SilentMonitor(), folds=2, repeats=1)
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 """Runs trained apart, answering as one."""
 
 import shutil
+import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from histocli.atomic_files import write_json
 from histocli.errors import SettingsError
 from histocli.models.checkpoint import load_card
 from histocli.predictions import Predictions
@@ -33,8 +35,10 @@ def runs(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [folder / name for name in ("seed-0", "seed-1", "fold")]
 
 
-def joined(runs: Sequence[Path], parent: Path) -> dict[str, object]:
-    return make_ensemble(runs, parent, operating_point="youden", calibration="temperature")
+def joined(runs: Sequence[Path], parent: Path, *, overwrite: bool = False) -> dict[str, object]:
+    return make_ensemble(
+        runs, parent, operating_point="youden", calibration="temperature", overwrite=overwrite
+    )
 
 
 def test_the_answer_is_the_mean_of_the_members(runs: list[Path], tmp_path: Path) -> None:
@@ -87,3 +91,32 @@ def test_what_cannot_answer_as_one_is_refused(runs: list[Path], tmp_path: Path) 
     with pytest.raises(SettingsError, match="exists"):
         joined(runs[:2], tmp_path / "both")
     assert not (tmp_path / "nested").exists()
+
+
+def test_an_ensemble_is_there_whole_or_not_at_all(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined(runs[:2], tmp_path / "both")
+    before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
+    (tmp_path / f".both.tmp-{socket.gethostname()}-999999999").mkdir()
+
+    def fails(*_: object) -> None:
+        raise OSError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("histocli.training.ensemble.finish_joined", fails)
+        with pytest.raises(OSError, match="killed"):
+            joined(runs[:2], tmp_path / "both", overwrite=True)
+    # What another process left half made is gone, the earlier ensemble is as it was.
+    assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
+    joined(runs[:2], tmp_path / "both", overwrite=True)
+    assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
+
+
+def test_members_with_other_views_of_a_tile_are_refused(runs: list[Path], tmp_path: Path) -> None:
+    shutil.copytree(runs[1], tmp_path / "other")
+    card = load_card(tmp_path / "other")
+    other = replace(card, test_time_augmentation="d4")
+    write_json(tmp_path / "other/best_model.json", other.to_json())
+    with pytest.raises(SettingsError, match="test-time augmentation d4"):
+        joined([runs[0], tmp_path / "other"], tmp_path / "both")

@@ -3,6 +3,7 @@
 To add one, write a file with a function like these and add a line to ``LAYOUTS``.
 """
 
+import os
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -88,6 +89,7 @@ def open_source(
                 f"{path}: damaged, it cannot be read as {name} ({type(error).__name__}: {error})"
             ) from error
         if source is not None and source.tiles:
+            _check_names(path, source)
             if tiling and not isinstance(source, SlideSource):
                 stated = ", ".join(f"--{option.replace('_', '-')}" for option in sorted(tiling))
                 raise SettingsError(
@@ -101,6 +103,28 @@ def open_source(
         "valid and test), a labels.csv or manifest.csv with a tile column, images, or a zip, HDF5, NPZ "
         f"or parquet file of tiles, or slides{_hint(path)}"
     )
+
+
+def _check_names(path: Path, source: TileSource) -> None:
+    """Refuse names of files that no table or message can hold.
+
+    Raises:
+        InputError: Naming the first.
+    """
+    for tile in source.tiles:
+        if not tile.id.isascii() and not _is_text(tile.id):
+            shown = os.fsencode(tile.id).decode(errors="backslashreplace")
+            raise InputError(
+                f"{path}: the name '{shown}' is not UTF-8; rename the file or its folder"
+            )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _hint(path: Path) -> str:

@@ -8,12 +8,10 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from histocli.data.images import is_image_name
+from histocli.data.images import MAXIMUM_FILE_BYTES, is_image_name
 from histocli.data.layouts.label_table import TABLE_SUFFIXES
 from histocli.errors import ExhaustedError, InputError, UnreadableTileError
 
-# The largest image that is decoded, 64 megapixels, takes 192 MB without compression.
-MAXIMUM_MEMBER_BYTES = 256_000_000
 # Tissue deflates to a half, plain glass to a hundredth; a bomb does far better. Small members are
 # spared: a blank tile of 27 kB may well deflate to nearly nothing.
 MAXIMUM_RATIO = 200
@@ -129,7 +127,7 @@ def _reason_to_refuse(member: zipfile.ZipInfo) -> str | None:
 
 def _reason_of_size(member: zipfile.ZipInfo) -> str | None:
     size, packed = member.file_size, max(1, member.compress_size)
-    if size > MAXIMUM_MEMBER_BYTES:
+    if size > MAXIMUM_FILE_BYTES:
         return f"it unpacks to {size:,} bytes, more than a tile has"
     if size > RATIO_COUNTS_FROM_BYTES and size / packed > MAXIMUM_RATIO:
         return f"it unpacks to {size / packed:,.0f} times its size, as a decompression bomb does"

@@ -6,6 +6,8 @@ from histocli.errors import InputError
 MAXIMUM_RATIO = 500
 # What is smaller does no harm, and a few blank tiles are no attack.
 COUNTS_FROM_BYTES = 100_000_000
+# A tile takes more than a byte, however well it is packed.
+ROWS_COUNT_FROM = 1_000_000
 
 
 def check_ratio(name: object, size: int, packed: int) -> None:
@@ -23,4 +25,22 @@ def check_ratio(name: object, size: int, packed: int) -> None:
         raise InputError(
             f"{name}: it unpacks to more than {MAXIMUM_RATIO} times its size, as a decompression bomb "
             "does; get it again from where it was published"
+        )
+
+
+def check_rows(name: object, rows: int, packed: int) -> None:
+    """Refuse what claims to hold more tiles than it has bytes: a table of them would fill the memory.
+
+    Args:
+        name: Of the file, and of the part of it.
+        rows: Tiles that it says it has.
+        packed: Bytes as stored.
+
+    Raises:
+        InputError: Naming the file.
+    """
+    if rows > max(ROWS_COUNT_FROM, packed):
+        raise InputError(
+            f"{name}: it says that it has {rows:,} tiles, in {packed:,} bytes; get it again from where it "
+            "was published"
         )

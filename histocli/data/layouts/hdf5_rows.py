@@ -1,5 +1,6 @@
 """Tiles in a data set of an HDF5 file, read by whole chunks."""
 
+import math
 import os
 import threading
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histocli.atomic_files import parse_json
+from histocli.data.layouts.bombs import check_ratio, check_rows
 from histocli.data.layouts.rows import BlockCache, check_pixel_array, to_rgb
 from histocli.errors import InputError
 
@@ -61,6 +63,7 @@ class Hdf5Rows:
             data = dataset(file, path, key)
             check_pixel_array(data.shape, data.dtype, f"{path}: {key}")
             _check_chunks(data, f"{path}: {key}")
+            _check_amount(data, path, key)
             self._length = int(data.shape[0])
             self._plan = _reading_plan(data)
         self._lock = threading.Lock()
@@ -134,18 +137,41 @@ def dataset(file: Any, path: Path, key: str) -> Any:
     """One data set of an open file.
 
     Raises:
-        InputError: If it is not there, naming those that are, or the file's index is damaged.
+        InputError: If it is not there, naming those that are, lies in another file, or the file's index
+            is damaged.
     """
     import h5py
 
     try:
+        there = sorted(file)
+        # Looked at before it is followed: it may lead to any file of this machine.
+        if key in there and not isinstance(file.get(key, getlink=True), h5py.HardLink):
+            raise InputError(f"{path}: {key} is a link; put the data set itself under that name")
         found = file.get(key)
-        there = ", ".join(sorted(file)) or "none"
+        elsewhere = isinstance(found, h5py.Dataset) and (found.external or found.is_virtual)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise InputError(f"{path}: its index is damaged ({error}); get it again") from error
     if not isinstance(found, h5py.Dataset):
-        raise InputError(f"{path}: it has no data set {key!r}; there is: {there}")
+        listed = ", ".join(there) or "none"
+        raise InputError(f"{path}: it has no data set {key!r}; there is: {listed}")
+    if elsewhere:
+        raise InputError(
+            f"{path}: {key} is stored in other files, which are not read; save it as one file (h5repack)"
+        )
     return found
+
+
+def has_dataset(path: Path, key: str) -> bool:
+    """Whether a file has something of that name; links are not followed.
+
+    Raises:
+        InputError: If it is damaged.
+    """
+    with open_hdf5(path) as file:
+        try:
+            return key in sorted(file)
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise InputError(f"{path}: its index is damaged ({error}); get it again") from error
 
 
 def read_labels(path: Path, key: str, expected: int) -> NDArray[np.int64]:
@@ -161,6 +187,7 @@ def read_labels(path: Path, key: str, expected: int) -> NDArray[np.int64]:
                 f"{path}: {key} has shape {data.shape}, but there are {expected} tiles; "
                 "images and labels do not belong together"
             )
+        _check_amount(data, path, key)
         try:
             values = np.asarray(data[()]).reshape(-1)
         except OSError as error:
@@ -192,12 +219,26 @@ def _check_chunks(data: Any, where: str) -> None:
     Raises:
         InputError: If one does.
     """
-    size = int(np.prod(data.chunks)) if data.chunks else 0
+    size = math.prod(data.chunks) if data.chunks else 0
     if size > MAXIMUM_CHUNK_BYTES:
         raise InputError(
             f"{where} is stored in chunks of {size / 1e9:.1f} GB, each of which has to be unpacked for a "
             "single tile; save it in smaller ones (h5repack -l x:CHUNK=64x96x96x3)"
         )
+
+
+def _check_amount(data: Any, path: Path, key: str) -> None:
+    """Refuse a data set that says it has far more than is stored of it.
+
+    Raises:
+        InputError: If it does.
+    """
+    # Neither is to be believed alone: parts may share their bytes, and storage may lie beyond the end.
+    stored = min(data.id.get_storage_size(), path.stat().st_size)
+    rows = int(data.shape[0]) if data.shape else 1
+    check_rows(f"{path}: {key}", rows, stored)
+    # Not NumPy's product, which begins anew beyond 64 bits.
+    check_ratio(f"{path}: {key}", math.prod(data.shape) * data.dtype.itemsize, stored)
 
 
 def _reading_plan(data: Any) -> _ReadingPlan:

@@ -1,6 +1,7 @@
 """Tiles in an array of an NPZ file: mapped where it is stored, unpacked where it is compressed."""
 
 import logging
+import math
 import shutil
 import struct
 import tokenize
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from histocli.atomic_files import atomic_path
 from histocli.data.layouts.archive import READING_ERRORS
-from histocli.data.layouts.bombs import check_ratio
+from histocli.data.layouts.bombs import check_ratio, check_rows
 from histocli.data.layouts.rows import BlockCache, check_pixel_array, to_rgb
 from histocli.errors import InputError
 
@@ -39,7 +40,8 @@ class ArrayHeader:
     @property
     def bytes(self) -> int:
         """Size of the values."""
-        return int(np.prod(self.shape)) * self.dtype.itemsize
+        # Not NumPy's product, which begins anew beyond 64 bits.
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 class NpyRows:
@@ -53,7 +55,9 @@ class NpyRows:
         self.path, self.key = path, key
         with open_npz(path) as archive:
             self._header = read_header(archive, path, key)
+            packed = stored_bytes(archive.getinfo(f"{key}.npy"), path)
         check_pixel_array(self._header.shape, self._header.dtype, f"{path}: {key}")
+        check_rows(f"{path}: {key}", len(self), packed)
         # The whole array is the only block: it is mapped, or small enough for the memory.
         self._array: BlockCache[NDArray[np.uint8]] = BlockCache(1)
 
@@ -134,10 +138,15 @@ def read_header(archive: zipfile.ZipFile, path: Path, key: str) -> ArrayHeader:
         raise InputError(f"{path}: the array {key} is in Fortran order; save it in C order")
     header = ArrayHeader(shape, dtype, offset)
     member = archive.getinfo(f"{key}.npy")
-    check_ratio(f"{path}: the array {key}", member.file_size, member.compress_size)
+    check_ratio(f"{path}: the array {key}", member.file_size, stored_bytes(member, path))
     if member.file_size != header.offset + header.bytes:
         raise InputError(f"{path}: the array {key} is not as long as its header says")
     return header
+
+
+def stored_bytes(member: zipfile.ZipInfo, path: Path) -> int:
+    """What a member takes up, whatever the index says: not more than the file has."""
+    return min(member.compress_size, path.stat().st_size)
 
 
 def read_array(archive: zipfile.ZipFile, path: Path, key: str) -> NDArray[Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histocli.data.images import decode_image
-from histocli.data.layouts.bombs import check_ratio
+from histocli.data.layouts.bombs import check_ratio, check_rows
 from histocli.data.layouts.rows import BlockCache
 from histocli.errors import InputError, UnreadableTileError
 
@@ -30,11 +30,14 @@ class ParquetRows:
         metadata = open_parquet(path).metadata
         groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
         self._ends = np.cumsum([group.num_rows for group in groups], dtype=np.int64)
+        stored = path.stat().st_size
+        check_rows(path, sum(group.num_rows for group in groups), stored)
         for group in groups:
             columns = [group.column(number) for number in range(group.num_columns)]
             for one in columns:
                 name = f"{path}: the column {one.path_in_schema}"
-                check_ratio(name, one.total_uncompressed_size, one.total_compressed_size)
+                packed = min(one.total_compressed_size, stored)
+                check_ratio(name, one.total_uncompressed_size, packed)
         largest = max((group.total_byte_size for group in groups), default=1)
         self._kept = min(MOST_KEPT, max(FEWEST_KEPT, KEPT_BYTES // max(1, largest)))
         self._blocks: BlockCache[Any] = BlockCache(self._kept)

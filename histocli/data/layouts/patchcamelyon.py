@@ -15,7 +15,7 @@ from sys import intern
 import numpy as np
 from numpy.typing import NDArray
 
-from histocli.data.layouts.hdf5_rows import Hdf5Rows, open_hdf5, read_classes, read_labels
+from histocli.data.layouts.hdf5_rows import Hdf5Rows, has_dataset, read_classes, read_labels
 from histocli.data.layouts.image_files import MEMBER_MARK
 from histocli.data.layouts.rows import RowSource
 from histocli.data.layouts.unpacking import unpacked
@@ -137,9 +137,7 @@ def _labels(
 ) -> tuple[NDArray[np.int64] | None, Mapping[str, str]]:
     """Labels, and the names of those that have one."""
     if part.prefix is None:
-        with open_hdf5(part.images) as file:
-            inside = LABELS in file
-        if not inside:
+        if not has_dataset(part.images, LABELS):
             return None, {}
         return read_labels(part.images, LABELS, count), read_classes(part.images, LABELS)
     path = _beside(part, LABELS)
@@ -184,8 +182,7 @@ def _beside(part: _Part, kind: str) -> Path | None:
 def _masks_of(images: Hdf5Rows) -> Hdf5Rows | None:
     part = _part(images.path)
     if part.prefix is None:
-        with open_hdf5(images.path) as file:
-            path = images.path if MASK in file else None
+        path = images.path if has_dataset(images.path, MASK) else None
     else:
         path = _beside(part, MASK)
     if path is None:

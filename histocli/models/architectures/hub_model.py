@@ -12,6 +12,19 @@ from histocli.models.architectures.timm_model import as_triple
 
 PREFIX = "hf-hub:"
 CONFIG = "config.json"
+# Arguments of timm itself, not of a network: they read other files, ask the network, or change the process.
+REFUSED = frozenset(
+    (
+        "model_name",
+        "checkpoint_path",
+        "cache_dir",
+        "scriptable",
+        "exportable",
+        "no_jit",
+        "model_cfg",
+    )
+)
+REFUSED_BEGINNING = "pretrained"
 
 
 def hub_architecture(name: str) -> Architecture:
@@ -43,6 +56,25 @@ def hub_architecture(name: str) -> Architecture:
         ) from error
 
 
+def _check_options(options: dict[str, Any]) -> None:
+    """Refuse what a stranger may not ask of timm.
+
+    Raises:
+        ValueError: Naming the option.
+    """
+    for key, value in options.items():
+        if key in REFUSED or key.startswith(REFUSED_BEGINNING):
+            raise ValueError(f"its option {key} is refused, for it is none of the network")
+        if not _is_plain(value):
+            raise ValueError(f"its option {key} is neither a number, a text nor a list of such")
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list):
+        return all(_is_plain(each) for each in value)
+    return value is None or isinstance(value, bool | int | float | str)
+
+
 def _described(name: str, repository: str, content: dict[str, Any]) -> Architecture:
     import timm  # heavy: only when a network is wanted
 
@@ -52,6 +84,7 @@ def _described(name: str, repository: str, content: dict[str, Any]) -> Architect
     options: dict[str, Any] = dict(content.get("model_args", {}))
     if "global_pool" in content:
         options["global_pool"] = content["global_pool"]
+    _check_options(options)
 
     def build(classes: int) -> nn.Module:
         network: nn.Module = timm.create_model(timm_name, **{**options, "num_classes": classes})

@@ -114,3 +114,27 @@ def test_an_archive_that_a_manifest_names_is_checked_too(tmp_path: Path) -> None
     write_csv(tmp_path / "tiles.csv", ["tile", "label"], [["a.zip#x.png", "tumor"]])
     with pytest.raises(InputError, match=r"a\.zip: .*'/absolute\.png': its path is absolute"):
         open_source(tmp_path / "tiles.csv")
+
+
+def test_an_array_whose_size_overflows_is_refused(tmp_path: Path) -> None:
+    """Its product, of 64 bits, is nothing: as much as the member holds."""
+    header = "{'descr': '|u1', 'fortran_order': False, 'shape': (1099511627776, 4096, 4096)}"
+    member = (
+        b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header.encode() + b"\n"
+    )
+    path = tmp_path / "tiles.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train_images.npy", member)
+    with pytest.raises(InputError, match=r"tiles\.npz: .*train_images is not as long"):
+        open_source(path)
+
+
+def test_more_tiles_than_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bombs, "ROWS_COUNT_FROM", 1000)
+    np.savez_compressed(tmp_path / "tiles.npz", train_images=np.zeros((200_000, 1, 1, 3), np.uint8))
+    with pytest.raises(InputError, match=r"tiles\.npz: .* it says that it has 200,000 tiles"):
+        open_source(tmp_path / "tiles.npz")
+    table = pa.table({"image": pa.array([b"x"] * 200_000)})
+    pq.write_table(table, tmp_path / "train.parquet", compression="zstd")
+    with pytest.raises(InputError, match=r"train\.parquet: it says that it has 200,000 tiles"):
+        open_source(tmp_path / "train.parquet")

@@ -112,7 +112,7 @@ def test_a_bomb_is_refused_by_its_declared_ratio(tmp_path: Path) -> None:
 def test_a_bomb_is_refused_by_its_declared_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive_module, "MAXIMUM_MEMBER_BYTES", len(IMAGE) - 1)
+    monkeypatch.setattr(archive_module, "MAXIMUM_FILE_BYTES", len(IMAGE) - 1)
     write_zip(tmp_path / "bomb.zip", {"bomb.png": IMAGE})
     with pytest.raises(InputError, match=r"'bomb\.png': it unpacks to .* more than a tile has"):
         open_source(tmp_path / "bomb.zip")
