@@ -36,21 +36,19 @@ def data_set_warnings(
         leaks = [leak for leak in duplicates.leaks if leak["kind"] == kind]
         if leaks:
             found.append(
-                f"leak: {counted(len(leaks), 'set')} of {words} tiles in more than one split (the first: "
-                f"{leaks[0]['tiles'][0]} and {leaks[0]['tiles'][-1]}): a model would be tested on tiles "
-                "it was trained on; divide the data by patient or slide, or keep only tiles that pass"
+                f"leak: {counted(len(leaks), 'set')} of {words} tiles in more than one split (leaks in "
+                "qc.json): a model would be tested on tiles it was trained on; divide the data by "
+                "patient or slide, or keep only tiles that pass"
             )
     if torn_groups:
         found.append(
-            f"leak: {counted(len(torn_groups), 'group')} in more than one split (the first: "
-            f"{next(iter(torn_groups))}): a model would be tested on slides it was trained on; divide "
-            "the data by group"
+            f"leak: {counted(len(torn_groups), 'group')} in more than one split (groups_across_splits in "
+            "qc.json): a model would be tested on slides it was trained on; divide the data by group"
         )
     if duplicates.contradictory_label_sets:
-        first = duplicates.contradictory_label_sets[0]
         found.append(
             f"{counted(len(duplicates.contradictory_label_sets), 'set')} of identical tiles with "
-            f"different labels (the first: {first[0]} and {first[1]}): correct the labels"
+            "different labels (contradictory_label_sets in qc.json): correct the labels"
         )
     if duplicates.near_contradictions:
         found.append(
