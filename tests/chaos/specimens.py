@@ -23,13 +23,13 @@ class Specimen:
         path: What a command is given.
         main: The file to be damaged.
         reads: ``tiles``, or a key of ``READERS`` in victim.py.
-        is_image: True if the file is one image.
+        holds_pixels: True for images and what packs them: a part of one is no other one.
     """
 
     path: Path
     main: Path
     reads: str = "tiles"
-    is_image: bool = False
+    holds_pixels: bool = False
 
 
 MakeSpecimen = Callable[[Path], Specimen]
@@ -48,7 +48,7 @@ def _image(kind: str, suffix: str) -> MakeSpecimen:
                 path = folder / label / f"{number}.{suffix}"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _picture(number).save(path, kind)
-        return Specimen(folder, folder / "normal" / f"0.{suffix}", is_image=True)
+        return Specimen(folder, folder / "normal" / f"0.{suffix}", holds_pixels=True)
 
     return write
 
@@ -57,7 +57,7 @@ def _layout(write_example: Callable[[Path], Example]) -> MakeSpecimen:
     def write(folder: Path) -> Specimen:
         folder.mkdir(parents=True, exist_ok=True)
         example = write_example(folder)
-        return Specimen(example.path, example.main)
+        return Specimen(example.path, example.main, holds_pixels=True)
 
     return write
 

@@ -110,7 +110,7 @@ class Trials:
             specimen = replace(master, path=places[0], main=places[1])
             specimen.main.write_bytes(damaged)
             answer = self._victim.read(specimen)
-            outcome, failure = judge(specimen, answer, sound, cut=cut and specimen.is_image)
+            outcome, failure = judge(specimen, answer, sound, cut=cut and specimen.holds_pixels)
             if outcome == "other content" and failure is None:
                 failure = _hidden(self._folder / f"{kind}.csv", specimen)
         finally:
