@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from histocli.errors import HistoError
+from histocli.errors import HistoError, SettingsError
 
 DISK_FULL = "the disk is full; free some space and run again"
 _TEMPORARY = re.compile(r"\..+\.tmp-(?:(?P<host>.+)-)?(?P<process>\d{1,9})")
@@ -35,8 +35,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it takes its name.
 
     It is flushed to disk before that, so that the file also survives a loss of power. Tiles go without,
-    see ``histocli.data.writing``: they are many, and their hash tells whether they are whole.
+    see ``histocli.data.writing``: they are many, and their hash tells whether they are whole. A link
+    stays, and what it leads to is replaced.
+
+    Raises:
+        SettingsError: If a device or a pipe has that name: it would be replaced by a file.
+        HistoError: If the disk is full.
     """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise SettingsError(f"{path} is no regular file; name another path")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(path)
     try:

@@ -101,7 +101,7 @@ def _hint(name: str, known: set[str]) -> str:
 
 
 def _describe(error: ValidationError, known: Mapping[tuple[str, str], str]) -> str:
-    """One line per bad setting, as it was written: ``histo.toml: train.epochs: Input should be …``."""
+    """Each bad setting as it was written, in one line: ``histo.toml: train.epochs: Input should be …``."""
     lines = []
     for problem in error.errors():
         place = [str(part) for part in problem["loc"]]
@@ -112,7 +112,7 @@ def _describe(error: ValidationError, known: Mapping[tuple[str, str], str]) -> s
             close = get_close_matches(place[-1], list(names), n=1)
             message = "no such setting" + (f"; did you mean {close[0]}?" if close else "")
         lines.append(f"{_as_written(place, known)}: {message}")
-    return "\n".join(lines)
+    return "; ".join(lines)
 
 
 def _as_written(place: Sequence[str], known: Mapping[tuple[str, str], str]) -> str:

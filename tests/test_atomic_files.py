@@ -16,7 +16,7 @@ from histocli.atomic_files import (
     write_text,
 )
 from histocli.data.writing import Journal
-from histocli.errors import HistoError
+from histocli.errors import HistoError, SettingsError
 
 
 def write_and_raise(path: Path, error: Exception) -> None:
@@ -32,6 +32,18 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
         write_and_raise(path, RuntimeError())
     assert path.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_no_device_is_replaced_and_a_link_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SettingsError, match="pipe is no regular file"):
+        write_text(tmp_path / "pipe", "new")
+    assert (tmp_path / "pipe").is_fifo()
+    write_text(tmp_path / "real.html", "old")
+    (tmp_path / "link.html").symlink_to("real.html")
+    write_text(tmp_path / "link.html", "new")
+    assert (tmp_path / "link.html").is_symlink()
+    assert (tmp_path / "real.html").read_text() == "new"
 
 
 def test_a_full_disk_is_said_as_such(tmp_path: Path) -> None:

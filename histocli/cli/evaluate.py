@@ -52,6 +52,10 @@ def evaluate(
     folders = [run_or_newest(each, settings.runs, terminal) for each in named]
     if len({folder.resolve().name for folder in folders}) < len(folders):
         raise SettingsError("runs to compare need different names; name each run once")
+    from histocli.metrics.operating_rules import parse_rules
+
+    # A misspelt rule shall not wait for the predictions.
+    parse_rules([settings.at or ""])
     evaluated = [_evaluate_run(folder, settings, terminal) for folder in folders]
     if len(evaluated) == 1:
         terminal.result(evaluated[0].facts, *evaluated[0].blocks)

@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from histocli.cli.console import Terminal, make_table
 from histocli.cli.defaults import comparison_folder, report_path, run_or_newest
 from histocli.cli.options import with_settings
+from histocli.errors import SettingsError
 from histocli.settings import ReportSettings
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ def report(
     from histocli.report.collect import all_runs, collect_comparison, collect_run
     from histocli.report.markup import MARKUPS, estimates_csv
 
+    if settings.output is not None and settings.format != "html":
+        raise SettingsError(
+            f"--output names the HTML page; --format {settings.format} is printed: redirect it to a file"
+        )
     folders = (
         [run_or_newest(each, settings.runs, terminal) for each in run]
         if run

@@ -11,6 +11,8 @@ from histocli.cli.console import Terminal
 
 # Typer shows this one by printing the help of a group that was called without a command.
 NO_COMMAND = "NoArgsIsHelpError"
+USAGE = 2
+EMPTY = "an argument is empty: is a variable of the shell not set?"
 # What pydantic puts before the message of a type of ours.
 PREFIX = "Value error, "
 
@@ -36,6 +38,11 @@ class OneLineErrors(TyperGroup):
 
         if not standalone_mode:
             return run()
+        typed = sys.argv[1:] if args is None else args
+        if "" in typed:
+            # Taken for a path it would be the folder one stands in.
+            Terminal(as_json="--json" in typed).error(EMPTY, USAGE)
+            sys.exit(USAGE)
         try:
             code = run()
         except typer.Abort:
@@ -44,7 +51,7 @@ class OneLineErrors(TyperGroup):
             # Typer brings the class of these in some versions and takes click's in others.
             if not hasattr(error, "format_message"):
                 raise
-            sys.exit(_tell(error, sys.argv[1:] if args is None else args))
+            sys.exit(_tell(error, typed))
         sys.exit(code if isinstance(code, int) else 0)
 
 

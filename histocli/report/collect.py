@@ -152,11 +152,13 @@ def _read_explanation(folder: Path) -> Explanation | None:
 
 
 def _read_quality(record: RunRecord) -> Mapping[str, Any] | None:
-    """What `histo qc` said of the data: the check that training used, or the one beside the data."""
+    """What `histo qc` said: the check that training used, or of all data, or of the training split."""
     used, data = (record.inputs.get(role, {}).get("path") for role in ("qc", "data"))
     places = [Path(used).with_name(QUALITY_FILE)] if used else []
     if data:
         places.append(Path(f"{data}-qc") / QUALITY_FILE)
+        # `histo qc data/train`, as the first page of the documentation has it.
+        places.append(Path(data) / "train-qc" / QUALITY_FILE)
     found = next((place for place in places if place.is_file()), None)
     return _read_json(found, "histo qc") if found else None
 

@@ -1,6 +1,7 @@
 """Whatever is typed wrong is told in one line that names it and says what to do."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -153,6 +154,17 @@ WRONG: list[tuple[str, int, tuple[str, ...]]] = [
     ("evaluate gone", INPUT, ("gone: no such run", "histo train")),
     ("evaluate gone --runs .", INPUT, ("gone: no such run", "there is ")),
     ("evaluate run --data gone", INPUT, ("gone", "--data")),
+    ("evaluate run --at foo", USAGE, ("'foo'", KNOWN_RULES)),
+    ("evaluate run --at sensitivity=2", USAGE, ("between 0 and 1", KNOWN_RULES)),
+    ("normalize ", USAGE, ("an argument is empty", "variable of the shell")),
+    ("normalize data --output ", USAGE, ("an argument is empty", "variable of the shell")),
+    ("report run --output pipe", USAGE, ("pipe is no regular file", "name another path")),
+    ("report run --format markdown --output a.md", USAGE, ("--output", "redirect it")),
+    (
+        "train data --config several.toml",
+        USAGE,
+        ("train.epochs: ", "; several.toml: train.batch_size"),
+    ),
     ("explain empty", INPUT, ("empty", "run.json")),
     ("report gone", INPUT, ("gone: no such run, here or in runs", "histo train")),
     ("report empty", INPUT, ("empty", "run.json")),
@@ -176,6 +188,7 @@ FILES = {
     "broken.toml": "[train\n",
     "name.toml": "[train]\nepoch = 3\n",
     "value.toml": "[train]\nepochs = 'many'\n",
+    "several.toml": "[train]\nepochs = 'many'\nbatch_size = 'many'\n",
     "section.toml": "[training]\nepochs = 3\n",
     "zero.csv": "",
     "head.csv": "tile,label\n",
@@ -208,6 +221,7 @@ def workplace(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """A copy, so that what one command leaves does not change what the next says."""
     folder = tmp_path / "workplace"
     shutil.copytree(made, folder)
+    os.mkfifo(folder / "pipe")
     monkeypatch.chdir(folder)
     return folder
 
@@ -217,7 +231,8 @@ def workplace(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def test_errors_are_one_line_that_names_what_is_wrong(
     typed: str, exit_code: int, said: tuple[str, ...]
 ) -> None:
-    result = CliRunner().invoke(app, typed.split())
+    # A space at the end: an argument that is empty, as an unset variable of the shell gives.
+    result = CliRunner().invoke(app, [*typed.split(), *([""] if typed.endswith(" ") else [])])
     assert result.exit_code == exit_code, result.output
     lines = result.stderr.strip().splitlines()
     assert [line for line in lines if line.startswith("error: ")] == [lines[-1]]
