@@ -16,7 +16,7 @@ class Slider:
     Attributes:
         positives: Tiles of the positive class whose probability is at least each step, below the next.
         negatives: The same of the other class.
-        start: The step nearest to the stored threshold.
+        start: The step nearest to the stored threshold, which stands in its place.
     """
 
     split: str
@@ -41,7 +41,10 @@ def threshold_slider(summary: RunSummary) -> Slider | None:
     if positive is None or threshold is None or len(classes) != 2:
         return None
     column = classes.index(positive)
+    start = max(1, round(STEPS * threshold))
     edges = np.arange(1, STEPS + 1) / STEPS
+    # Where it starts it shows the operating point itself, not one that is rounded.
+    edges[start - 1] = threshold
     steps = np.searchsorted(edges, headline.predictions.probabilities[:, column], side="right")
     labels = headline.predictions.label_indices
     of_each = [
@@ -54,5 +57,5 @@ def threshold_slider(summary: RunSummary) -> Slider | None:
         negative=classes[1 - column],
         positives=of_each[0],
         negatives=of_each[1],
-        start=round(STEPS * threshold),
+        start=start,
     )

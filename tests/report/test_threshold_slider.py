@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from histocli.report.collect import collect_run
@@ -33,3 +35,20 @@ def test_several_classes_have_no_slider(make_run: MakeRun) -> None:
 
 def test_a_run_without_evaluation_has_no_slider(make_run: MakeRun) -> None:
     assert threshold_slider(collect_run(make_run(splits=()))) is None
+
+
+def test_it_starts_at_the_operating_point_itself(make_run: MakeRun) -> None:
+    """A tile between the threshold and its thousandth is called as the matrix beside it calls it."""
+    summary = collect_run(make_run())
+    headline = summary.headline
+    assert headline is not None
+    assert headline.predictions is not None
+    probability = np.sort(headline.predictions.probabilities[:, 1])
+    for threshold in (float(probability[3]), float(probability[-3]), float(probability[7]) + 1e-9):
+        metrics = {**headline.metrics, "threshold": threshold}
+        slider = threshold_slider(
+            replace(summary, evaluations=(replace(headline, metrics=metrics),))
+        )
+        assert slider is not None
+        called = sum(slider.positives[slider.start :]) + sum(slider.negatives[slider.start :])
+        assert called == int((probability >= threshold).sum())
