@@ -9,6 +9,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from histocli.atomic_files import write_text
+from histocli.errors import SettingsError
+from histocli.plurals import counted
 from histocli.report.best_of_runs import is_current
 from histocli.report.difference_table import difference_table
 from histocli.report.error_gallery import SHOWN_PER_KIND
@@ -59,6 +61,7 @@ def write_page(
 
     Raises:
         InputError: If a figure of a run is damaged (the message names it).
+        SettingsError: If the page of so many runs would be too large with the smallest figures.
     """
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -90,7 +93,11 @@ def write_page(
             script=script,
             sections=SECTIONS,
         )
-        if len(page.encode()) < LARGEST_PAGE:
-            break
-    write_text(output, page)
-    return output
+        size = len(page.encode())
+        if size < LARGEST_PAGE:
+            write_text(output, page)
+            return output
+    raise SettingsError(
+        f"{output}: a page of {counted(len(summaries), 'run')} would have {size / 1e6:.1f} MB, more than "
+        "can be mailed; name fewer runs, or print their tables by --format markdown"
+    )

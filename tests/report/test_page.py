@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from histocli.errors import InputError
+from histocli.errors import InputError, SettingsError
 from histocli.report.collect import collect_run
 from histocli.report.page import DISCLAIMER, FIGURE_BYTES, SECTIONS, write_page
 from histocli.report.pictures import picture
@@ -114,6 +114,16 @@ def test_a_page_that_would_be_too_large_gets_smaller_figures(
     assert len(small.source) < limit
     assert small.text == whole.text
     assert len(small.attributes("img")) == len(whole.attributes("img"))
+
+
+def test_a_page_of_too_many_runs_is_refused(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [make_run("one"), make_run("two")]
+    monkeypatch.setattr("histocli.report.page.LARGEST_PAGE", 10_000)
+    with pytest.raises(SettingsError, match=r"2 runs would have .* name fewer runs"):
+        Page(runs, tmp_path / "large.html")
+    assert not (tmp_path / "large.html").exists()
 
 
 def test_the_browser_is_told_to_load_nothing(page: Page) -> None:
