@@ -46,14 +46,14 @@ def evaluate(
       histo evaluate --at sensitivity=0.95 --prevalence 0.02
       histo evaluate --by stain-look,tissue --aggregate mean,max --stress --sanity
     """
+    from histocli.metrics.operating_rules import parse_rules
+
     if settings.qc is not None and "qc" not in (settings.by or "").split(","):
         terminal.say("warning: --qc is the table of --by qc and not used without it")
     named: list[Path | None] = [*run] if run else [None]
     folders = [run_or_newest(each, settings.runs, terminal) for each in named]
     if len({folder.resolve().name for folder in folders}) < len(folders):
         raise SettingsError("runs to compare need different names; name each run once")
-    from histocli.metrics.operating_rules import parse_rules
-
     # A misspelt rule shall not wait for the predictions.
     parse_rules([settings.at or ""])
     evaluated = [_evaluate_run(folder, settings, terminal) for folder in folders]

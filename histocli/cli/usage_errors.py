@@ -8,10 +8,10 @@ import typer
 from typer.core import TyperGroup
 
 from histocli.cli.console import Terminal
+from histocli.errors import SettingsError
 
 # Typer shows this one by printing the help of a group that was called without a command.
 NO_COMMAND = "NoArgsIsHelpError"
-USAGE = 2
 EMPTY = "an argument is empty: is a variable of the shell not set?"
 # What pydantic puts before the message of a type of ours.
 PREFIX = "Value error, "
@@ -41,8 +41,8 @@ class OneLineErrors(TyperGroup):
         typed = sys.argv[1:] if args is None else args
         if "" in typed:
             # Taken for a path it would be the folder one stands in.
-            Terminal(as_json="--json" in typed).error(EMPTY, USAGE)
-            sys.exit(USAGE)
+            Terminal(as_json="--json" in typed).error(EMPTY, SettingsError.exit_code)
+            sys.exit(SettingsError.exit_code)
         try:
             code = run()
         except typer.Abort:

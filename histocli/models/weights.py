@@ -86,14 +86,17 @@ def _fit(
     target = network.get_submodule(architecture.backbone) if architecture.backbone else network
     own = target.state_dict()
     inside = network_inside(tensors, own.keys())
-    # Below a head there may be more than what classifies: the norm of ConvNeXt's belongs to its features.
-    heads = (f"{architecture.head}.", *HEADS)
-    body = {
-        name: tensor
-        for name, tensor in inside.items()
-        if not name.startswith(heads)
-        or (not name.startswith(heads[0]) and name in own and tensor.shape == own[name].shape)
-    }
+    classifies = f"{architecture.head}."
+    heads = (classifies, *HEADS)
+
+    def is_wanted(name: str) -> bool:
+        if not name.startswith(heads):
+            return True
+        # Below a head may be more than what classifies: ConvNeXt's last norm belongs to its features.
+        fits = name in own and inside[name].shape == own[name].shape
+        return fits and not name.startswith(classifies)
+
+    body = {name: tensor for name, tensor in inside.items() if is_wanted(name)}
     missing = [
         name
         for name in own

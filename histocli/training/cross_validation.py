@@ -1,6 +1,5 @@
 """Cross-validation: one run for each fold, each tile predicted by the model that has not seen it."""
 
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from histocli.training.folds import Fold
 from histocli.training.joining import finish_joined, join_members, join_splits
 from histocli.training.monitor import Monitor
 from histocli.training.plan import TrainingPlan
+from histocli.training.processes import process_count
 from histocli.training.run import run_name
 
 OUT_OF_FOLD_TABLE = "out_of_fold.csv"
@@ -64,7 +64,7 @@ def cross_validate(
             raise SettingsError(
                 "--resume with --folds or --repeats: name what shall be continued, by --name"
             )
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if process_count() > 1:
             raise SettingsError(
                 "--folds and --repeats in several processes: give a --name that all of them know"
             )

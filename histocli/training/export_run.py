@@ -1,6 +1,5 @@
 """Export a run: write the model as files that need no histocli, and check them on the run's own tiles."""
 
-import csv
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +30,7 @@ from histocli.models.export import (
     write_program,
 )
 from histocli.training.agreement import LARGEST_DIFFERENCE, Agreement, compare
+from histocli.training.recorded_splits import recorded_tiles
 from histocli.training.run import SPLITS_NAME, open_split
 from histocli.training.stress import evenly_chosen
 
@@ -156,11 +156,9 @@ def _write(
 
 def has_validation(run: Path) -> bool:
     """Whether the run has tiles of validation: of folds, each tile is of training for all but one."""
-    path = run / SPLITS_NAME
-    if not path.is_file():
+    if not (run / SPLITS_NAME).is_file():
         return True
-    with path.open(newline="", encoding="utf-8") as file:
-        return any(row["split"] == "valid" for row in csv.DictReader(file))
+    return any(tile.split == "valid" for tile in recorded_tiles(run))
 
 
 def _side(source: TileSource, indices: Sequence[int]) -> int:

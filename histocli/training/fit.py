@@ -1,6 +1,5 @@
 """Train a classifier: epochs, early stopping, checkpoints, then operating point and calibration."""
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from histocli.training.order import shuffled
 from histocli.training.plan import RunOptions, TrainingPlan
 from histocli.training.predict import describe
 from histocli.training.processes import ALONE, Processes
+from histocli.training.ranking import rank
 from histocli.training.recipes import final_size, patience_for, size_in_epoch
 from histocli.training.state import Progress, load_state, write_history
 from histocli.training.stopping import StopRequest
@@ -185,8 +185,8 @@ class _Fitting:
         """Write what an epoch ended with, and the model if it is the best so far."""
         progress.history.append(row)
         progress.epochs_done, progress.epoch = row["epoch"], EpochTotals()
-        best = progress.best_epoch
-        if not best or rank(row) > rank(progress.history[best - 1]):
+        best = progress.history[progress.best_epoch - 1] if progress.best_epoch else None
+        if best is None or _rank(row) > _rank(best):
             progress.best_epoch = row["epoch"]
             if self.processes.is_first:
                 save_model(self.options.run, model, self.card)
@@ -341,7 +341,5 @@ class _Fitting:
         return card
 
 
-def rank(row: Mapping[str, Any]) -> tuple[float, float]:
-    """Greater for a better epoch: by AUROC, among equals, and where it is undefined, by the loss."""
-    score = row["valid_auroc"]
-    return -math.inf if math.isnan(score) else score, -row["valid_loss"]
+def _rank(row: Mapping[str, Any]) -> tuple[float, float]:
+    return rank(row["valid_auroc"], row["valid_loss"])

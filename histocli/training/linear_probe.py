@@ -1,6 +1,5 @@
 """The best linear classifier on fixed features, its strength of regularisation chosen on validation."""
 
-import math
 import warnings
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from histocli.metrics.definitions.auroc import auroc
+from histocli.training.ranking import rank
 
 # Inverse strengths: from a head that hardly moves to one that is hardly held.
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1)
@@ -84,13 +84,8 @@ def fit_linear_probe(
         scores = [auroc(valid_labels == k, logits[:, k] - logits.mean(1)) for k in range(classes)]
         chances = log_softmax(logits, axis=1)[np.arange(len(valid_labels)), valid_labels]
         probe = LinearProbe(weight, bias, strength, float(np.mean(scores)), -float(chances.mean()))
-        if best is None or _rank(probe) > _rank(best):
+        if best is None or rank(probe.score, probe.loss) > rank(best.score, best.loss):
             best = probe
     if best is None:
         raise AssertionError("there is a strength")
     return best
-
-
-def _rank(probe: LinearProbe) -> tuple[float, float]:
-    """Greater for a better one: by AUROC; among equals, and where it is undefined, by the loss."""
-    return -math.inf if math.isnan(probe.score) else probe.score, -probe.loss

@@ -101,6 +101,11 @@ class Processes:
 ALONE = Processes()
 
 
+def process_count() -> int:
+    """How many `torchrun` started; one without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextmanager
 def joined(device: str) -> Iterator[tuple[Processes, str]]:
     """Join the processes that `torchrun` started; alone without it.
@@ -114,7 +119,7 @@ def joined(device: str) -> Iterator[tuple[Processes, str]]:
     Raises:
         HistoError: If another process died, or did not answer for ``TIMEOUT``.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
+    count = process_count()
     if count == 1:
         yield ALONE, device
         return

@@ -32,8 +32,8 @@ from histocli.run_record import RunRecord
 from histocli.stain import MacenkoNormalizer
 from histocli.stain.normalizers import NORMALIZERS, find_normalizer
 from histocli.training.epoch import run_epoch
-from histocli.training.fit import rank
 from histocli.training.order import shuffled
+from histocli.training.ranking import rank
 from histocli.training.setup import positive_class
 from histocli.training.use import UseSettings, predict_source, predict_split
 from tests.training.conftest import SilentMonitor, Train
@@ -345,13 +345,10 @@ def test_training_stops_where_nothing_gets_better_and_says_so(train: Train) -> N
 
 
 def test_of_epochs_with_one_auroc_the_one_with_less_loss_is_better() -> None:
-    def row(auroc: float, loss: float) -> dict[str, float]:
-        return {"valid_auroc": auroc, "valid_loss": loss}
-
-    assert rank(row(0.9, 5.0)) > rank(row(0.8, 0.1))
-    assert rank(row(1.0, 0.1)) > rank(row(1.0, 0.2))
+    assert rank(0.9, 5.0) > rank(0.8, 0.1)
+    assert rank(1.0, 0.1) > rank(1.0, 0.2)
     # One class alone has no AUROC.
-    assert rank(row(math.nan, 0.1)) > rank(row(math.nan, 0.2))
+    assert rank(math.nan, 0.1) > rank(math.nan, 0.2)
 
 
 def test_resuming_refuses_another_option_and_an_ended_run(train: Train) -> None:
