@@ -15,7 +15,8 @@ from sys import intern
 import numpy as np
 from numpy.typing import NDArray
 
-from histocli.data.layouts.hdf5_rows import Hdf5Rows, has_dataset, read_classes, read_labels
+from histocli.data.layouts.hdf5_file import has_dataset, read_classes, read_labels
+from histocli.data.layouts.hdf5_rows import Hdf5Rows
 from histocli.data.layouts.image_files import MEMBER_MARK
 from histocli.data.layouts.rows import RowSource
 from histocli.data.layouts.unpacking import unpacked
