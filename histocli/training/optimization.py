@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from histocli.errors import SettingsError
 from histocli.models.layer_depths import layer_depths
+from histocli.training.optimizer_state import Groups, remembered, restore
 
 # One-cycle begins at this share of the peak.
 ONE_CYCLE_START = 1 / 25
@@ -73,7 +73,7 @@ class Optimization:
         )
         self.scaler = torch.amp.GradScaler(enabled=scale)
         # What the groups begin with follows from the plan; what changes later is state.
-        self.begun = [dict(group) for group in self.optimizer.param_groups]
+        self.begun: Groups = [dict(group) for group in self.optimizer.param_groups]
         self.accumulate = plan.accumulate
         # Parts of a batch whose gradients wait for a step.
         self.waiting = 0
@@ -110,11 +110,19 @@ class Optimization:
 
     def state_tensors(self) -> dict[str, Tensor]:
         """The tensors that the optimiser remembers, by parameter or group, and name."""
-        return {key: value for key, value in self._state().items() if isinstance(value, Tensor)}
+        return {
+            key: value
+            for key, value in remembered(self.optimizer, self.begun).items()
+            if isinstance(value, Tensor)
+        }
 
     def state_numbers(self) -> dict[str, int | float | bool]:
         """The plain numbers that it remembers, likewise: as tensors they would lose digits."""
-        numbers = {k: v for k, v in self._state().items() if not isinstance(v, Tensor)}
+        numbers = {
+            k: v
+            for k, v in remembered(self.optimizer, self.begun).items()
+            if not isinstance(v, Tensor)
+        }
         if self.scaler.is_enabled():
             numbers[GROWTH_TRACKER] = self.scaler.state_dict()[GROWTH_TRACKER]
         return numbers
@@ -129,7 +137,7 @@ class Optimization:
         """Continue from ``state_tensors`` and ``state_numbers``."""
         kept = dict(numbers)
         growth = kept.pop(GROWTH_TRACKER, 0)
-        self._load_optimizer({**tensors, **kept})
+        restore(self.optimizer, {**tensors, **kept})
         schedule = self.schedule.state_dict()
         self.schedule.load_state_dict({**schedule, "last_epoch": steps_done})
         factors = self.schedule.lr_lambdas
@@ -141,47 +149,6 @@ class Optimization:
             self.scaler.load_state_dict(
                 {**self.scaler.state_dict(), "scale": scale, GROWTH_TRACKER: growth}
             )
-
-    def _state(self) -> dict[str, Any]:
-        """``optimizer.3.step`` is of parameter 3, ``optimizer.group3.step`` of group 3."""
-        found = {
-            f"optimizer.{position}.{name}": value
-            for position, values in self.optimizer.state_dict()["state"].items()
-            for name, value in values.items()
-            if value is not None
-        }
-        for position, (group, begun) in enumerate(
-            zip(self.optimizer.param_groups, self.begun, strict=True)
-        ):
-            for name, value in group.items():
-                counts = isinstance(value, int | float | Tensor) and name != "lr"
-                if counts and (name not in begun or bool(begun[name] != value)):
-                    found[f"optimizer.group{position}.{name}"] = value
-        return found
-
-    def _load_optimizer(self, found: Mapping[str, Any]) -> None:
-        """Continue from ``_state``."""
-        state: dict[int, dict[str, Any]] = {}
-        of_groups: list[tuple[int, str, Any]] = []
-        for key, value in found.items():
-            _, place, name = key.split(".")
-            if place.startswith("group"):
-                of_groups.append((int(place.removeprefix("group")), name, value))
-            else:
-                state.setdefault(int(place), {})[name] = value
-        content = self.optimizer.state_dict()
-        self.optimizer.load_state_dict({**content, "state": state})
-        groups = self.optimizer.param_groups
-        for position, name, value in of_groups:
-            groups[position][name] = value
-        parameters = [parameter for group in groups for parameter in group["params"]]
-        # torch has turned tensors into the type of their parameter.
-        for position, values in state.items():
-            parameter = parameters[position]
-            own = self.optimizer.state[parameter]
-            for name, value in values.items():
-                if isinstance(value, Tensor):
-                    own[name] = _laid_out_like(parameter, value, own[name].device)
 
 
 def rate_factor(step: int, plan: OptimizationPlan) -> float:
@@ -200,13 +167,6 @@ def rate_factor(step: int, plan: OptimizationPlan) -> float:
         return 1.0
     remaining = max(1, plan.steps - warmup)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / remaining)))
-
-
-def _laid_out_like(parameter: Tensor, value: Tensor, device: torch.device) -> Tensor:
-    """The value in its own type, in memory as the parameter is: in another order, sums round otherwise."""
-    if value.shape != parameter.shape:
-        return value.to(device)
-    return torch.empty_like(parameter, dtype=value.dtype, device=device).copy_(value)
 
 
 def _check_fit(name: str) -> None:
