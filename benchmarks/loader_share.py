@@ -32,7 +32,6 @@ from histocli.data.tiles import Blocked
 from histocli.models.architectures import find_architecture
 from histocli.models.classifier import StainChoice
 from histocli.settings import TrainSettings
-from histocli.training.allocation import keep_freed_memory
 from histocli.training.dataset import TrainingData, open_training_data
 from histocli.training.device_batches import DeviceBatch
 from histocli.training.devices import find_device
@@ -102,7 +101,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
-    keep_freed_memory()
     device = find_device(arguments.device)
     data = open_training_data(arguments.data, 0, StainChoice(), lambda _: None)
     plan = default_plan(arguments)

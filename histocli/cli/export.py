@@ -58,11 +58,10 @@ def export(
         for name, found in facts["check"].items()
     ]
     header = ["file", "size", "tiles", "within 0.001", "largest difference", "decided otherwise"]
+    title = f"Compared with the run, on tiles of its split {facts['checked_on']}"
     if facts["test_time_augmentation"] == "left out":
         terminal.say(
             "the run averages eight views of a tile; the exported model sees one, so its threshold, "
             "chosen with eight, is approximate"
         )
-    terminal.result(
-        facts, make_table("Compared with the run", header, rows), f"wrote {facts['output']}"
-    )
+    terminal.result(facts, make_table(title, header, rows), f"wrote {facts['output']}")

@@ -2,15 +2,25 @@
 
 import torch
 
+from histocli.allocation import keep_freed_memory
 from histocli.errors import SettingsError
 
 
 def find_device(name: str) -> torch.device:
     """Turn ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps`` into a device that is there.
 
+    A process whose networks will run on the CPU keeps the memory that they free.
+
     Raises:
         SettingsError: If it is not.
     """
+    device = _named(name)
+    if device.type == "cpu":
+        keep_freed_memory()
+    return device
+
+
+def _named(name: str) -> torch.device:
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

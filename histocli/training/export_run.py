@@ -30,6 +30,7 @@ from histocli.models.export import (
     write_program,
 )
 from histocli.training.agreement import LARGEST_DIFFERENCE, Agreement, compare
+from histocli.training.devices import find_device
 from histocli.training.recorded_splits import recorded_tiles
 from histocli.training.run import SPLITS_NAME, open_split
 from histocli.training.stress import evenly_chosen
@@ -76,7 +77,7 @@ def export_run(
         raise SettingsError(f"{output} holds an export; pass --overwrite, or name another --output")
     if "onnx" in formats:
         check_exporter()
-    model, card = load_model(run)
+    model, card = load_model(run, find_device("cpu"))
     if split is None:
         split = "valid" if data is not None or has_validation(run) else "train"
     source, indices = open_split(run, data, split, opening)
@@ -94,6 +95,7 @@ def export_run(
             _check(name, agreement)
         files = sorted(Path(folder).iterdir())
         description["files"] = {file.name: _file_facts(file) for file in files}
+        description["checked_on"] = split
         description["check"] = {name: asdict(agreement) for name, agreement in found.items()}
         for file in files:
             file.replace(output / file.name)

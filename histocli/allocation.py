@@ -11,8 +11,8 @@ LARGEST = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Ask glibc to reuse large blocks.
 
-    A training step on a CPU allocates and frees activations of 10 to 100 MB. By default each is a fresh
-    mapping whose pages the kernel clears at first touch, and that takes up to a third of the step.
+    A network on a CPU allocates and frees activations of 10 to 100 MB. By default each is a fresh mapping
+    whose pages the kernel clears at first touch, which takes a good part of the time.
 
     Returns:
         Whether it was possible: only with glibc.
