@@ -1,5 +1,6 @@
 """Cross-validation: one run for each fold, each tile predicted by the model that has not seen it."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,21 +10,22 @@ from typing import Any
 import numpy as np
 
 from histocli.atomic_files import write_json
-from histocli.errors import InterruptedRunError, SettingsError, StoppedError
+from histocli.errors import InputError, InterruptedRunError, SettingsError, StoppedError
 from histocli.metrics.definitions.auroc import auroc, macro_auroc
 from histocli.predictions import Predictions
-from histocli.run_record import RunRecord
+from histocli.run_record import RECORD_NAME, RunRecord
 from histocli.training.api import TrainRequest, run_training
 from histocli.training.fit import VALIDATION_TABLE
 from histocli.training.folds import Fold
 from histocli.training.joining import finish_joined, join_members, join_splits
 from histocli.training.monitor import Monitor
 from histocli.training.plan import TrainingPlan
-from histocli.training.processes import process_count
-from histocli.training.run import run_name
+from histocli.training.processes import process_count, process_rank
+from histocli.training.run import clear_run, discard_run, held, run_name
 
 OUT_OF_FOLD_TABLE = "out_of_fold.csv"
 SUMMARY = "cross_validation.json"
+MEMBER_NAME = re.compile(r"(fold-\d+|model)(-seed-\d+)?")
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,9 @@ def cross_validate(
         SettingsError: If there is no name where one is needed.
         HistoError: As training does; run again to continue.
     """
+    if request.resume:
+        _check_begun(request)
     if request.name is None and not request.dry_run:
-        if request.resume:
-            raise SettingsError(
-                "--resume with --folds or --repeats: name what shall be continued, by --name"
-            )
         if process_count() > 1:
             raise SettingsError(
                 "--folds and --repeats in several processes: give a --name that all of them know"
@@ -72,6 +72,8 @@ def cross_validate(
         request = replace(request, name=name)
     parent = request.options.run / (request.name or "cross-validation")
     members = members_of(folds, repeats, request.options.seed)
+    if request.overwrite and not request.dry_run and process_rank() == 0:
+        _clear(parent, monitor)
     facts: list[dict[str, Any]] = []
     for member in members:
         monitor.say(f"{member.name}: {len(facts) + 1} of {len(members)}")
@@ -93,6 +95,43 @@ def cross_validate(
         first = facts[0] if facts else {"run": str(parent)}  # where all have ended already
         return {**first, "folds": folds, "repeats": repeats, "runs": len(members)}
     return _sum_up(parent, members, folds, repeats, request.plan)
+
+
+def _check_begun(request: TrainRequest) -> None:
+    """Refuse to continue what is not named, or not there.
+
+    Raises:
+        SettingsError: If there is no name.
+        InputError: If nothing of that name was begun.
+    """
+    if request.name is None:
+        raise SettingsError(
+            "--resume with --folds or --repeats: name what shall be continued, by --name"
+        )
+    parent = request.options.run / request.name
+    if not _members_in(parent):
+        raise InputError(
+            f"{parent}: no such cross-validation; check --name, or start it without --resume"
+        )
+
+
+def _members_in(parent: Path) -> list[Path]:
+    """Runs that a cross-validation made, of however many folds."""
+    runs = sorted(path.parent for path in parent.glob(f"*/{RECORD_NAME}"))
+    return [run for run in runs if MEMBER_NAME.fullmatch(run.name)]
+
+
+def _clear(parent: Path, monitor: Monitor) -> None:
+    """Delete an earlier cross-validation: what was made of it would not be of the new one.
+
+    Raises:
+        BusyOutputError: If another process is training one of its runs.
+    """
+    for run in _members_in(parent):
+        with held(run, monitor.say):
+            discard_run(run)
+    if RunRecord.read_if_present(parent) is not None:
+        clear_run(parent)
 
 
 def _sum_up(

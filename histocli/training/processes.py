@@ -106,6 +106,11 @@ def process_count() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def process_rank() -> int:
+    """Which of them this is, before they have joined."""
+    return int(os.environ.get("RANK", "0"))
+
+
 @contextmanager
 def joined(device: str) -> Iterator[tuple[Processes, str]]:
     """Join the processes that `torchrun` started; alone without it.

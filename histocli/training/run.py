@@ -1,7 +1,7 @@
 """Run folders of training: begun, found again, continued."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -21,6 +21,8 @@ from histocli.training.plan import TrainingPlan
 
 SPLITS_NAME = "splits.csv"
 LOCK_NAME = ".lock"
+# Of runs that were begun before these could be chosen.
+BEFORE: Mapping[str, Any] = {"keep_stages": 0, "pooling": "mean", "stem_stride": None}
 
 
 def run_name(name: str | None, arch: str) -> str:
@@ -102,7 +104,7 @@ def begin_run(run: Path, record: RunRecord, data: TrainingData, *, overwrite: bo
     if earlier is not None and not overwrite:
         record.started = earlier.started
     elif _files(run):
-        _clear(run)
+        clear_run(run)
     run.mkdir(parents=True, exist_ok=True)
     # The record first: it is what makes a folder a run, which can be continued wherever it is killed.
     record.write(run)
@@ -114,8 +116,7 @@ def begin_run(run: Path, record: RunRecord, data: TrainingData, *, overwrite: bo
 def plan_of(record: RunRecord) -> TrainingPlan:
     """The plan that a run was begun with."""
     try:
-        # Runs begun before stages could be kept let all learn.
-        return TrainingPlan(**{"keep_stages": 0, **record.settings})
+        return TrainingPlan(**{**BEFORE, **record.settings})
     except TypeError as error:
         raise InputError(f"the run was made by another version of histo ({error})") from error
 
@@ -195,7 +196,7 @@ def _stated_splits(run: Path) -> dict[str, Split]:
 
 def discard_run(run: Path) -> None:
     """Delete a run that holds nothing worth keeping; files of others stay, and so their folder."""
-    _clear(run)
+    clear_run(run)
     if not _files(run):
         (run / LOCK_NAME).unlink(missing_ok=True)
         run.rmdir()
@@ -205,11 +206,14 @@ def _files(run: Path) -> list[Path]:
     return [path for path in run.iterdir() if path.name != LOCK_NAME] if run.exists() else []
 
 
-def _clear(run: Path) -> None:
+def clear_run(run: Path) -> None:
     """Delete the files of an earlier run, and only those that histo writes."""
     for pattern in ("*.csv", "*.json", "*.safetensors", "*.png", "*.html", "MODEL_CARD.md"):
         for path in run.glob(pattern):
             path.unlink()
-    for folder in ("evaluation", "explanation", "export", "tensorboard"):
-        for path in sorted((run / folder).rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
+    for name in ("evaluation", "explanation", "export", "tensorboard"):
+        folder = run / name
+        if folder.is_symlink() or not folder.is_dir():
+            continue
+        for path in (*sorted(folder.rglob("*"), reverse=True), folder):
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()

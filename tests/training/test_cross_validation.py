@@ -130,9 +130,40 @@ def test_without_a_name_nothing_is_continued_or_shared(
     phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nameless = replace(request(phantom, tmp_path), name=None)
-    with pytest.raises(SettingsError, match="by --name"):
-        cross_validate(replace(nameless, resume=True), SilentMonitor(), folds=2, repeats=1)
+    for dry in (False, True):
+        resumed = replace(nameless, resume=True, dry_run=dry)
+        with pytest.raises(SettingsError, match="by --name"):
+            cross_validate(resumed, SilentMonitor(), folds=2, repeats=1)
+        with pytest.raises(InputError, match=r"misspelt: no such cross-validation"):
+            cross_validate(replace(resumed, name="misspelt"), SilentMonitor(), folds=2, repeats=1)
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(SettingsError, match="give a --name"):
         cross_validate(nameless, SilentMonitor(), folds=2, repeats=1)
     assert not list(tmp_path.iterdir())
+
+
+def test_overwriting_leaves_nothing_of_the_earlier_one(phantom: Path, tmp_path: Path) -> None:
+    """Figures of other models, and folds that are no longer asked for, would be taken for the new ones."""
+    asked = request(phantom, tmp_path)
+    cross_validate(asked, SilentMonitor(), folds=3, repeats=1)
+    parent = tmp_path / "cv"
+    derived = parent / "evaluation" / "test" / "metrics.json"
+    derived.parent.mkdir(parents=True)
+    derived.write_text("{}")
+    (parent / "notes").mkdir()
+    (parent / "notes" / "mine.txt").write_text("keep")
+    cross_validate(
+        replace(asked, dry_run=True, overwrite=True), SilentMonitor(), folds=2, repeats=1
+    )
+    assert derived.exists()
+    cross_validate(replace(asked, overwrite=True), SilentMonitor(), folds=2, repeats=1)
+    assert not derived.exists()
+    assert {path.name for path in parent.iterdir() if path.is_dir()} == {
+        "fold-1",
+        "fold-2",
+        "notes",
+    }
+    assert (parent / "notes" / "mine.txt").read_text() == "keep"
+    summary = json.loads((parent / "cross_validation.json").read_text())
+    assert summary["folds"] == 2
+    assert load_model(parent)[1].members == ("fold-1", "fold-2")
