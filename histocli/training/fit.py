@@ -22,6 +22,7 @@ from histocli.training.feeds import Feed, open_feeds
 from histocli.training.finish import with_decisions
 from histocli.training.frozen import train_frozen
 from histocli.training.learning import EpochTotals, Learning
+from histocli.training.memory_probe import divide_to_fit
 from histocli.training.monitor import Monitor
 from histocli.training.network import Training, make_training
 from histocli.training.order import shuffled
@@ -88,6 +89,11 @@ def fit(
         )
     card = replace(training.card, weights=progress.weights)
     monitor.say(f"weights: {card.weights}")
+    if device.type == "cuda" and plan.transfer != "frozen" and not plan.compile:
+        side = final_size(plan, training.architecture)
+        divide_to_fit(
+            training.learner, side, plan.batch_size, training.loop.precision, processes, monitor.say
+        )
     skipped = list(progress.skipped)
     with StopRequest() as stop:
         feeds = open_feeds(data, options, device, monitor, stop.watch)

@@ -1,6 +1,7 @@
 """The best linear classifier on fixed features, its strength of regularisation chosen on validation."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,7 @@ def fit_linear_probe(
     *,
     classes: int,
     balanced: bool = False,
+    check: Callable[[], None] = lambda: None,
 ) -> LinearProbe:
     """Fit a logistic regression for each strength; keep the one with the best validation AUROC.
 
@@ -59,6 +61,7 @@ def fit_linear_probe(
         valid_labels: Theirs.
         classes: Number of classes.
         balanced: Weigh tiles by the inverse frequency of their class.
+        check: Called before each fit; may raise to stop.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -69,6 +72,7 @@ def fit_linear_probe(
     standardized = (features - mean) * scale
     best: LinearProbe | None = None
     for strength in STRENGTHS:
+        check()
         regression = LogisticRegression(
             C=strength, max_iter=ITERATIONS, class_weight="balanced" if balanced else None
         )

@@ -1,7 +1,8 @@
-"""SIGKILL at any moment of a training."""
+"""SIGKILL, SIGTERM and SIGUSR1 at any moment of a training."""
 
 import json
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from histocli.errors import StoppedError
 from histocli.run_record import RunRecord
 
 KILLS = 10
@@ -28,6 +30,8 @@ OPTIONS = (
     "--input-size-px", "32", "--test-time-augmentation", "d4", "--checkpoint-minutes", "0.0001",
     "--device", "cpu", "--workers", "1", "--quiet",
 )  # fmt: skip
+# From the signal to the end of the process.
+STOPPED_WITHIN_S = 5
 RESULTS = ("best_model.safetensors", "best_model.json", "validation.csv", "splits.csv", "test.csv")
 
 
@@ -112,3 +116,38 @@ def test_killed_at_any_moment_a_training_ends_with_the_bytes_of_an_undisturbed_o
         assert predicted(name) == whole, name
     # However unevenly the machine works.
     assert continued > KILLS // 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_told_to_stop_a_training_saves_and_ends_within_seconds(
+    phantom: Path, tmp_path: Path
+) -> None:
+    def train(name: str) -> list[object]:
+        return ["train", phantom, *OPTIONS, "--runs", tmp_path, "--name", name]
+
+    histo(*train("whole"))
+    expected = {name: (tmp_path / "whole" / name).read_bytes() for name in RESULTS[:-1]}
+    all_steps = steps_done(tmp_path / "whole")
+    moments = random.Random(1)
+    ended = []
+    for number, told in enumerate([signal.SIGTERM, signal.SIGUSR1] * 3):
+        name = f"stopped-{number}"
+        with begin() as process:
+            tell(process, train(name))
+            # The last: after all steps, while operating point and calibration are chosen.
+            steps = all_steps if number > 3 else moments.randrange(1, all_steps)
+            wait_for_steps(tmp_path / name, process, steps)
+            time.sleep(moments.uniform(0, 0.05))
+            start = time.perf_counter()
+            process.send_signal(told)
+            ended.append(process.wait())
+            assert time.perf_counter() - start < STOPPED_WITHIN_S
+        if ended[-1] != 0:
+            assert ended[-1] == StoppedError.exit_code
+            assert steps_done(tmp_path / name) >= steps
+            histo(*train(name), "--resume")
+        found = {each: (tmp_path / name / each).read_bytes() for each in RESULTS[:-1]}
+        assert found == expected, name
+    # One may have ended before it was told.
+    assert ended.count(StoppedError.exit_code) >= len(ended) - 2

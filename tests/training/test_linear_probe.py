@@ -4,6 +4,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from histocli.errors import StoppedError
 from histocli.training.linear_probe import fit_linear_probe
 
 
@@ -37,3 +38,20 @@ def test_where_a_class_is_absent_from_validation_the_loss_chooses() -> None:
     assert np.isnan(probe.score)
     # Well apart: a head that hardly moves loses more.
     assert probe.strength > 1e-4
+
+
+def test_it_stops_between_two_fits() -> None:
+    generator = np.random.default_rng(2)
+    labels = np.repeat([0, 1], 20)
+    features = generator.normal(size=(40, 3)).astype(np.float32)
+    calls = 0
+
+    def check() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise StoppedError("stopped")
+
+    with pytest.raises(StoppedError):
+        fit_linear_probe(features, labels, features, labels, classes=2, check=check)
+    assert calls == 2
