@@ -41,6 +41,9 @@ VARIANTS: Mapping[str, Sequence[str]] = {
         *("--learning-rate", "1e-3"),
         *("--keep-stages", "3"),
     ),
+    "center pooling": ("--pooling", "center"),
+    # As much work for the stages as at 192 px with a stem of stride 2.
+    "stem stride 1 at 96 px": ("--stem-stride", "1", "--input-size-px", "96"),
     "no color jitter": ("--color-jitter", "0"),
     "Macenko inside": ("--stain", "macenko"),
     "stain augmentation 0.2": ("--stain-augmentation", "0.2"),

@@ -265,6 +265,18 @@ class TrainSettings(DeviceSection):
         "efficientnet",
         description="efficientnet, resnet50 (channel + spatial attention) or any timm name.",
     )
+    pooling: Literal["mean", "center"] = Field(
+        "mean",
+        description="How places of a tile are weighed: alike, or the center as training finds it.",
+        json_schema_extra=RECIPE,
+    )
+    stem_stride: int | None = Field(
+        None,
+        ge=1,
+        le=2,
+        description="Of the first convolution; 1 sees small tiles pixel by pixel in place of enlarged.",
+        json_schema_extra=RECIPE,
+    )
     weights: str = Field(
         "auto", description="ImageNet transfer: auto, none, or a weight file (.safetensors, .pth)."
     )

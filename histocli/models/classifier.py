@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from histocli.models.architectures import find_architecture
+from histocli.models.architectures import AS_PUBLISHED, NetworkOptions, adapted, find_architecture
 from histocli.models.preprocessing import PreprocessingConstants, Standardization, to_unit_range
 from histocli.stain.module import StainNormalization
 from histocli.stain.normalizers import find_normalizer
@@ -45,6 +45,7 @@ class ModelCard:
         test_time_augmentation: What the two above were fitted with: ``none`` or ``d4``.
         trained_on_normalized: True if the tiles of training had been normalised by other means.
         members: Run folders, in this one, of the models whose mean this is; empty for a single model.
+        network: What differs from the architecture as it is published.
         weights: Where training started from.
         parameters: Number of weights.
     """
@@ -59,6 +60,7 @@ class ModelCard:
     test_time_augmentation: str = "none"
     trained_on_normalized: bool = False
     members: tuple[str, ...] = ()
+    network: NetworkOptions = AS_PUBLISHED
     weights: str = "none"
     parameters: int = 0
 
@@ -74,6 +76,7 @@ class ModelCard:
             "members": tuple(content.get("members", ())),
             "preprocessing": PreprocessingConstants.from_json(content["preprocessing"]),
             "stain": StainChoice(**content["stain"]),
+            "network": NetworkOptions(**content.get("network", {})),
         }
         return cls(**{**content, **converted})
 
@@ -86,7 +89,7 @@ class TileClassifier(nn.Module):
 
     def __init__(self, card: ModelCard) -> None:
         super().__init__()
-        architecture = find_architecture(card.architecture)
+        architecture = adapted(find_architecture(card.architecture), card.network)
         self.classes = card.classes
         self.stain = card.stain.module()
         self.standardization = Standardization(card.preprocessing)

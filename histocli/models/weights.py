@@ -102,7 +102,7 @@ def _fit(
         for name in own
         if name not in body
         and not name.startswith(heads)
-        and not (architecture.added and architecture.added in name)
+        and not any(part in name for part in architecture.added)
         and not name.endswith("num_batches_tracked")
     ]
     wrong = [name for name in body if name in own and body[name].shape != own[name].shape]

@@ -11,11 +11,9 @@ from typing import Any
 from histocli.data.opening import SourceOptions
 from histocli.errors import HistoError, InterruptedRunError, SettingsError, StoppedError
 from histocli.metrics.operating_rules import parse_rule
-from histocli.models.architectures import find_architecture
 from histocli.models.classifier import StainChoice
 from histocli.plurals import counted
 from histocli.run_record import RunRecord
-from histocli.training.allocation import keep_freed_memory
 from histocli.training.dataset import TrainingData, open_training_data
 from histocli.training.devices import find_device
 from histocli.training.dry_run import dry_run
@@ -36,6 +34,7 @@ from histocli.training.run import (
     record_of,
     run_name,
 )
+from histocli.training.setup import architecture_of
 from histocli.training.shuffled_labels import with_shuffled_labels
 from histocli.training.state import Progress, load_state
 
@@ -88,14 +87,13 @@ def run_training(request: TrainRequest, monitor: Monitor) -> TrainOutcome:
     Raises:
         HistoError: With advice; the run's record says ``stopped`` if it can be continued.
     """
-    keep_freed_memory()
     with joined(request.device) as (processes, device):
         return _run(replace(request, device=device), monitor, processes)
 
 
 def _run(request: TrainRequest, monitor: Monitor, processes: Processes) -> TrainOutcome:
     plan, options, path, run = _what_to_do(request)
-    plan = completed(plan, find_architecture(plan.arch))
+    plan = completed(plan, architecture_of(plan))
     # A name by the time is the first process's to choose.
     run = processes.of_first(run)
     device = find_device(request.device)

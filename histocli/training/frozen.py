@@ -33,7 +33,7 @@ Features = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 # Options of training that a fixed backbone leaves nothing to do for.
 WITHOUT_EFFECT = (
-    *("epochs", "initial_size_px", "accumulate", "patience"),
+    *("epochs", "initial_size_px", "accumulate", "patience", "pooling"),
     *("optimizer", "learning_rate", "head_learning_rate", "layer_decay", "keep_stages"),
     *("weight_decay", "schedule", "warmup_fraction", "gradient_clip", "ema_decay"),
     *("label_smoothing", "focal_gamma", "sampling", "precision", "compile"),
@@ -68,7 +68,9 @@ def train_frozen(
     for split in ("train", "valid"):
         own = data.splits[split]
         tiles = content_hash(own.source, own.indices)
-        key = features_key(model, tiles, training.card.stain, own.already_normalized)
+        key = features_key(
+            model, tiles, training.card.stain, training.card.network, own.already_normalized
+        )
         folder = options.cache_folder or default_cache_folder()
         path = folder / f"features-{key}.npz"
         places = _places(own)
@@ -103,6 +105,7 @@ def train_frozen(
         valid_labels,
         classes=len(data.classes),
         balanced=balanced,
+        check=stop.check,
     )
     monitor.say(f"head: C = {probe.strength:g} of logistic regression, chosen on validation")
     weight, bias = (torch.from_numpy(values).float() for values in (probe.weight, probe.bias))

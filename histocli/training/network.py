@@ -93,7 +93,7 @@ def make_training(
         from timm.layers import convert_sync_batchnorm
 
         model.network = convert_sync_batchnorm(model.network)
-    new_layers = (f".{architecture.head}.", *([architecture.added] if architecture.added else []))
+    new_layers = (f".{architecture.head}.", *architecture.added)
     if plan.transfer != "frozen":
         keep_first_stages(model.network, stages_to_keep(plan, architecture), new_layers)
     model.to(device)

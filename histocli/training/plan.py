@@ -12,6 +12,8 @@ class TrainingPlan:
 
     recipe: str
     arch: str
+    pooling: str
+    stem_stride: int | None
     weights: str
     transfer: str
     stain: str

@@ -7,8 +7,6 @@ from histocli.errors import SettingsError
 from histocli.models.architectures import Architecture
 from histocli.training.plan import TrainingPlan
 
-# The strides of the networks divide a side by this.
-GRID_PX = 32
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 60
 FEWEST_WITHOUT_BETTER = 5
 
@@ -107,7 +105,7 @@ def size_in_epoch(plan: TrainingPlan, architecture: Architecture, epoch: int, ep
         return last
     growing = max(1, round(epochs * 2 / 3))
     grown = min(1.0, (epoch - 1) / growing)
-    return min(last, first + _on_grid((last - first) * grown))
+    return min(last, first + _on_grid((last - first) * grown, architecture))
 
 
 def sides_of(plan: TrainingPlan, architecture: Architecture, epochs: int) -> list[int]:
@@ -153,8 +151,8 @@ def views_for(plan: TrainingPlan) -> str:
 def _scaled(architecture: Architecture, scale: float) -> int:
     if architecture.fixed_input_size:
         return architecture.input_size_px
-    return max(GRID_PX, _on_grid(architecture.input_size_px * scale))
+    return max(architecture.grid_px, _on_grid(architecture.input_size_px * scale, architecture))
 
 
-def _on_grid(side: float) -> int:
-    return round(side / GRID_PX) * GRID_PX
+def _on_grid(side: float, architecture: Architecture) -> int:
+    return round(side / architecture.grid_px) * architecture.grid_px

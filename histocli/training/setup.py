@@ -8,7 +8,12 @@ from torch import Tensor
 
 from histocli.data.normalized import is_normalized
 from histocli.errors import SettingsError
-from histocli.models.architectures import Architecture, find_architecture
+from histocli.models.architectures import (
+    Architecture,
+    NetworkOptions,
+    adapted,
+    find_architecture,
+)
 from histocli.models.classifier import ModelCard, StainChoice, TileClassifier
 from histocli.models.preprocessing import PreprocessingConstants
 from histocli.training.dataset import TrainingData
@@ -29,6 +34,19 @@ def positive_class(classes: tuple[str, ...], wanted: str | None) -> str:
     return wanted
 
 
+def architecture_of(plan: TrainingPlan) -> Architecture:
+    """The architecture of a plan, with what the plan changes of it.
+
+    Raises:
+        SettingsError: If it is unknown.
+    """
+    return adapted(find_architecture(plan.arch), _changes(plan))
+
+
+def _changes(plan: TrainingPlan) -> NetworkOptions:
+    return NetworkOptions(plan.pooling, plan.stem_stride)
+
+
 def make_model(
     data: TrainingData, plan: TrainingPlan
 ) -> tuple[ModelCard, TileClassifier, Architecture]:
@@ -38,7 +56,7 @@ def make_model(
         SettingsError: If the architecture or the positive class is unknown, or tiles would be normalised
             twice.
     """
-    architecture = find_architecture(plan.arch)
+    architecture = architecture_of(plan)
     normalized = is_normalized(data.path)
     if normalized and plan.stain != "none":
         raise SettingsError(
@@ -50,6 +68,7 @@ def make_model(
         positive_class=positive_class(data.classes, plan.positive_class),
         preprocessing=PreprocessingConstants.of(architecture, final_size(plan, architecture)),
         stain=StainChoice(plan.stain, plan.stain_convention),
+        network=_changes(plan),
         test_time_augmentation=views_for(plan),
         trained_on_normalized=normalized,
     )

@@ -145,6 +145,8 @@ def test_several_runs_are_compared_on_the_same_tiles(
         (("--weights", "none", "--keep-stages", "1"), "nothing to keep"),
         (("--name", "first"), "--overwrite"),
         (("--keep-stages", 40), "keep fewer"),
+        (("--arch", "test_vit", "--pooling", "center"), "does not take the mean"),
+        (("--arch", "test_vit", "--stem-stride", "1"), "does not begin with a convolution"),
     ],
 )
 def test_a_dry_run_finds_what_the_run_would_stumble_on(

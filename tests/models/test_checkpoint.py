@@ -55,13 +55,28 @@ def test_weights_of_another_model_are_refused(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "name"), [("architecture", "test_effiicientnet"), ("stain", {"method": "macenk"})]
+    ("key", "name"),
+    [
+        ("architecture", "test_effiicientnet"),
+        ("stain", {"method": "macenk"}),
+        ("network", {"pooling": "median"}),
+        ("network", {"stem_stride": 4}),
+        ("network", ["center"]),
+    ],
 )
 def test_a_description_of_an_unknown_model_is_named(run: Path, key: str, name: object) -> None:
     content = json.loads((run / "best_model.json").read_text())
     (run / "best_model.json").write_text(json.dumps({**content, key: name}))
     with pytest.raises(InputError, match=r"best_model\.json"):
         load_model(run)
+
+
+def test_a_description_from_before_networks_could_be_changed_is_read(run: Path) -> None:
+    content = json.loads((run / "best_model.json").read_text())
+    del content["network"]
+    card = load_card(run)
+    (run / "best_model.json").write_text(json.dumps(content))
+    assert load_card(run) == card
 
 
 def test_standardization_resizes_and_centres() -> None:

@@ -11,6 +11,7 @@ from histocli.data.layouts import open_source
 from histocli.data.phantom import write_phantom
 from histocli.errors import InputError
 from histocli.metrics.calibrators import calibrate, fit_calibration
+from histocli.models.architectures import AS_PUBLISHED, NetworkOptions
 from histocli.models.calibration_layer import calibration_layer
 from histocli.models.classifier import ModelCard, StainChoice, TileClassifier
 from histocli.models.export import (
@@ -48,6 +49,7 @@ def made(stain: str) -> tuple[TileClassifier, ModelCard]:
         StainChoice(stain),
         {"threshold": 0.4},
         TEMPERATURE,
+        network=NetworkOptions("center", 1) if stain == "none" else AS_PUBLISHED,
     )
     torch.manual_seed(3)
     model = TileClassifier(card).eval()

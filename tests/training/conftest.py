@@ -14,6 +14,8 @@ from histocli.training.plan import RunOptions, TrainingPlan
 PLAN = TrainingPlan(
     recipe="standard",
     arch="test_efficientnet",
+    pooling="mean",
+    stem_stride=None,
     weights="none",
     transfer="fine-tune",
     stain="none",

@@ -23,6 +23,7 @@ from histocli.errors import (
     StoppedError,
 )
 from histocli.metrics.definitions.auroc import macro_auroc
+from histocli.models.architectures import NetworkOptions
 from histocli.models.checkpoint import load_model
 from histocli.models.classifier import TileClassifier
 from histocli.predictions import Predictions
@@ -66,6 +67,17 @@ def test_a_run_leaves_what_the_next_commands_need(train: Train) -> None:
     assert not list(run.glob(".*.tmp-*"))
     # The phantom plants one truncated file among the training tiles.
     assert len((run / "skipped.csv").read_text().splitlines()) == 2
+
+
+def test_a_changed_network_is_trained_kept_and_used(train: Train) -> None:
+    run = train(pooling="center", stem_stride=1, input_size_px=64).run
+    model, card = load_model(run)
+    assert card.network == NetworkOptions("center", 1)
+    assert model.network.get_parameter("global_pool.center_strength").item() != 0
+    assert model.network.get_submodule("conv_stem").stride == (1, 1)
+    predictions, _, _ = predict_split(run, None, "valid", USE, begin)
+    known = Predictions.read(run / "validation.csv")
+    np.testing.assert_allclose(predictions.probabilities, known.probabilities, rtol=0, atol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_bytes_for_any_number_of_workers(

@@ -6,6 +6,7 @@ of pathology is an entry of ``FOUNDATION_MODELS``.
 
 from collections.abc import Callable, Mapping
 
+from histocli.models.architectures.adapted import AS_PUBLISHED, NetworkOptions, adapted
 from histocli.models.architectures.architecture import Architecture, PublishedWeights
 from histocli.models.architectures.efficientnet import efficientnet
 from histocli.models.architectures.foundation import (
@@ -20,9 +21,12 @@ from histocli.models.architectures.vit import vit
 
 __all__ = [
     "ARCHITECTURES",
+    "AS_PUBLISHED",
     "FOUNDATION_MODELS",
     "Architecture",
+    "NetworkOptions",
     "PublishedWeights",
+    "adapted",
     "find_architecture",
 ]
 

@@ -44,7 +44,8 @@ class Architecture:
         mean: Of the standardisation that the weights were trained with.
         std: Likewise.
         head: Prefix of the names of the layers that classify; ImageNet weights have their own.
-        added: Prefixes or parts of names of layers that timm's model does not have.
+        added: Parts of names of layers that timm's model does not have.
+        grid_px: What its strides divide a side by.
         fixed_input_size: True if the network takes tiles of ``input_size_px`` only.
         backbone: Attribute of the network that timm's weights load into; the network itself if empty.
         published: Weights to start from; None where nobody publishes any.
@@ -59,8 +60,9 @@ class Architecture:
     mean: Triple
     std: Triple
     head: str
-    added: str = ""
+    added: tuple[str, ...] = ()
     backbone: str = ""
+    grid_px: int = 32
     fixed_input_size: bool = False
     published: PublishedWeights | None = None
     kept_stages: int = 0

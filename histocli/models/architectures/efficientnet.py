@@ -26,11 +26,14 @@ class EvidenceHead(nn.Module):
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
+        from timm.layers import SelectAdaptivePool2d  # heavy: only when a network is wanted
+
         # Whole features are dropped, at every place alike: places share what they know.
         self.dropout = nn.Dropout2d(DROPOUT)
         self.classifier = nn.Conv2d(features, classes, kernel_size=1)
         nn.init.zeros_(self.classifier.weight)
         nn.init.zeros_(self.classifier.bias)  # type: ignore[arg-type] # it has a bias
+        self.pooling: nn.Module = SelectAdaptivePool2d(pool_type="fast", flatten=True)
 
     def votes(self, features: Tensor) -> Tensor:
         """From a feature map ``(N, C, H, W)`` to votes ``(N, K, H, W)``."""
@@ -39,7 +42,8 @@ class EvidenceHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """From a feature map to logits ``(N, K)``."""
-        return self.votes(features).mean(dim=(2, 3))
+        logits: Tensor = self.pooling(self.votes(features))
+        return logits
 
 
 class HistologyEfficientNet(nn.Module):
@@ -54,8 +58,8 @@ class HistologyEfficientNet(nn.Module):
 
     def pooled_features(self, tiles: Tensor) -> Tensor:
         """What the votes are cast on, averaged over the tile: ``(N, F)``."""
-        features: Tensor = self.backbone(tiles)
-        return features.mean(dim=(2, 3))
+        features: Tensor = self.head.pooling(self.backbone(tiles))
+        return features
 
     def get_classifier(self) -> nn.Module:
         """The layer that votes, as timm's networks name theirs."""

@@ -63,6 +63,6 @@ def resnet50() -> Architecture:
         mean=plain.mean,
         std=plain.std,
         head="fc",
-        added=".attention.",
+        added=(".attention.",),
         published=plain.published,
     )
