@@ -1,6 +1,7 @@
 """Change one part of the training recipe at a time; print what each is worth, with seeds.
 
     python benchmarks/ablation.py DATA [--tiles 1500] [--seeds 0 1 2] [--only "timm's head"] [--jobs 1]
+    python benchmarks/ablation.py DATA --arch resnet50    # its attention, from random weights
 
 DATA is a labelled data set with the splits train and valid. Trains on a part of its training tiles, the
 classes alike, and judges on all validation tiles; the test split is not read. Two jobs at once, each with
@@ -31,6 +32,11 @@ from histocli.predictions import Predictions
 
 # What all share: small and quick, one orientation when predicting.
 COMMON = ("--input-size-px", "128", "--epochs", "4", "--test-time-augmentation", "none")
+# Weights for it are in no package, so all of it learns.
+RESNET50 = (
+    *("--arch", "resnet50", "--weights", "none", "--learning-rate", "1e-3"),
+    *("--input-size-px", "64", "--epochs", "6", "--test-time-augmentation", "none"),
+)
 BASELINE = "as it is"
 VARIANTS: Mapping[str, Sequence[str]] = {
     BASELINE: (),
@@ -66,6 +72,13 @@ VARIANTS: Mapping[str, Sequence[str]] = {
     "batches of 16": ("--batch-size", "16"),
 }
 
+RESNET50_VARIANTS: Mapping[str, Sequence[str]] = {
+    BASELINE: (),
+    "timm's network": ("--arch", "resnet50.a1_in1k"),
+}
+# What all trainings of an architecture share, and what is changed.
+ARCHITECTURES = {"efficientnet": (COMMON, VARIANTS), "resnet50": (RESNET50, RESNET50_VARIANTS)}
+
 
 def link_part(data: Path, folder: Path, tiles: int) -> None:
     """Links to some of the training tiles, the classes alike, and to all validation tiles."""
@@ -88,10 +101,11 @@ def link_part(data: Path, folder: Path, tiles: int) -> None:
         target.symlink_to((data / name).resolve())
 
 
-def measure(data: Path, runs: Path, variant: str, seed: int) -> dict[str, float]:
+def measure(data: Path, runs: Path, arch: str, variant: str, seed: int) -> dict[str, float]:
     """Train once; the AUROC of the validation split as the finished model predicts it, and the time."""
     name = f"{variant.replace(' ', '-').replace(',', '')}-{seed}"
-    options = [*COMMON, *VARIANTS[variant], "--seed", str(seed), "--offline"]
+    common, variants = ARCHITECTURES[arch]
+    options = [*common, *variants[variant], "--seed", str(seed), "--offline"]
     histo("train", str(data), *options, "--runs", str(runs), "--name", name)
     table = Predictions.read(runs / name / "validation.csv")
     with (runs / name / "history.csv").open(newline="") as file:
@@ -137,7 +151,12 @@ def line(row: Mapping[str, Any]) -> str:
 
 
 def measure_missing(
-    data: Path, wanted: Sequence[tuple[str, int]], jobs: int, result: dict[str, Any], path: Path
+    data: Path,
+    arch: str,
+    wanted: Sequence[tuple[str, int]],
+    jobs: int,
+    result: dict[str, Any],
+    path: Path,
 ) -> None:
     """Measure what is not yet measured, several at once; the file is written after each."""
     # Of each training: together they have the machine's cores.
@@ -145,7 +164,7 @@ def measure_missing(
     runs = data.parent / "runs"
 
     def measured(variant: str, seed: int) -> tuple[str, int, dict[str, float]]:
-        return variant, seed, measure(data, runs, variant, seed)
+        return variant, seed, measure(data, runs, arch, variant, seed)
 
     missing = [
         delayed(measured)(variant, seed)
@@ -158,7 +177,7 @@ def measure_missing(
         result["scores"].setdefault(variant, {})[str(seed)] = found
         print(f"{variant}, seed {seed}: {found['valid_auroc']:.4f}", flush=True)
         known = result["scores"]
-        result["scores"] = {name: known[name] for name in VARIANTS if name in known}
+        result["scores"] = {name: known[name] for name in ARCHITECTURES[arch][1] if name in known}
         path.write_text(json.dumps(result, indent=2) + "\n")
 
 
@@ -168,19 +187,27 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--tiles", type=int, default=1500, help="of training, all classes together")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--name", help="of the JSON file; the folder's name if not set")
+    parser.add_argument("--arch", choices=ARCHITECTURES, default="efficientnet")
+    parser.add_argument("--only", nargs="+", help="some of the changes; all if not set")
+    parser.add_argument(
+        "--name", help="of the JSON file; that of folder and architecture if not set"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once, sharing the cores")
     parser.add_argument(
         "--table", action="store_true", help="print the kept table and measure nothing"
     )
     arguments = parser.parse_args()
-    path = RESULTS / f"ablation-{arguments.name or arguments.data.name}.json"
+    common, variants = ARCHITECTURES[arguments.arch]
+    changed = arguments.only or list(variants)
+    if unknown := set(changed) - set(variants):
+        parser.error(f"--only: no {', '.join(sorted(unknown))}; there are {', '.join(variants)}")
+    own = "" if arguments.arch == "efficientnet" else f"-{arguments.arch}"
+    path = RESULTS / f"ablation-{arguments.name or arguments.data.name + own}.json"
     result: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {"scores": {}}
     if not arguments.table:
         setting = {
             "training_tiles": arguments.tiles,
-            "common": list(COMMON),
+            "common": list(common),
             "jobs": arguments.jobs,
         }
         if any(result.get(key, value) != value for key, value in setting.items()):
@@ -193,11 +220,11 @@ def main() -> None:
             "data": arguments.data.name,
             **setting,
         }
-        wanted = [(variant, seed) for seed in arguments.seeds for variant in arguments.only]
+        wanted = [(variant, seed) for seed in arguments.seeds for variant in changed]
         with tempfile.TemporaryDirectory() as temporary:
             part = Path(temporary) / "data"
             link_part(arguments.data, part, arguments.tiles)
-            measure_missing(part, wanted, arguments.jobs, result, path)
+            measure_missing(part, arguments.arch, wanted, arguments.jobs, result, path)
     print("| changed | seeds | validation AUROC | difference (95 %) | time |")
     print("|---|---|---|---|---|")
     for row in rows_of(result["scores"]):

@@ -63,6 +63,7 @@ def test_links_of_the_documents_lead_somewhere(name: str) -> None:
         (["stain_shift.py", "--table"], "docs/stain.md"),
         (["load.py", "--table"], "docs/reliability.md"),
         (["ablation.py", "pcam", "--table"], "docs/training.md"),
+        (["export_agreement.py", "--table"], "docs/models.md"),
     ],
 )
 def test_measured_figures_in_the_documents_are_those_of_the_results(
