@@ -187,6 +187,7 @@ def measure(
                     learner.optimization,
                     training.classify,
                     learner.took_a_step,
+                    plan.batch_size,
                 ),
             )
     return [summary(name, watches[name], plan.batch_size) for name in watches]

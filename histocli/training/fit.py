@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -179,7 +180,7 @@ class _Fitting:
             "epoch": number,
             "input_size_px": size,
             "learning_rate": self.training.learner.optimization.learning_rate,
-            "train_loss": totals.mean_loss,
+            "train_loss": fmean(self.processes.gather(totals.mean_loss)),
             "valid_loss": validated.loss,
             "valid_auroc": score,
             "images_per_second": totals.tiles * self.processes.count / max(totals.seconds, 1e-9),
@@ -298,6 +299,7 @@ class _Fitting:
                 optimization,
                 self.training.classify,
                 stepped,
+                min(own_size, len(order)),
             ),
         )
         optimization.forget()

@@ -71,6 +71,7 @@ class Learning:
         optimization: Optimization,
         classify: Callable[[Tensor], Tensor],
         stepped: Callable[[], None],
+        part_size: int,
     ) -> None:
         """See the class.
 
@@ -81,9 +82,11 @@ class Learning:
             optimization: Takes the steps.
             classify: From prepared tiles to logits, with gradients.
             stepped: Called after each step.
+            part_size: Tiles of a part of a batch where all can be read.
         """
         self.plan, self.epoch, self.totals = plan, epoch, totals
         self.optimization, self.classify, self.stepped = optimization, classify, stepped
+        self.part_size = part_size
 
     def seed_step(self) -> None:
         """Seed what the network draws: dropout, stochastic depth."""
@@ -106,8 +109,12 @@ class Learning:
         return mix(changed, targets, classes, numbers, mixup=plan.mixup, cutmix=plan.cutmix)
 
     def step(self, loss: Tensor, tiles: int) -> None:
-        """Learn from the loss of a batch or a part of it."""
-        completed = self.optimization.learn(loss)
+        """Learn from the mean loss of a batch or a part of it.
+
+        One that lacks unreadable tiles counts for as many as it has: the other parts of the batch, in this
+        process and in others, then weigh what they would have weighed together.
+        """
+        completed = self.optimization.learn(loss * (tiles / self.part_size))
         self.totals.batches += 1
         self.totals.tiles += tiles
         self.totals.loss_sum += float(loss.detach()) * tiles

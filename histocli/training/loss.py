@@ -27,8 +27,12 @@ def classification_loss(logits: Tensor, targets: Tensor, plan: LossPlan) -> Tens
     """Mean loss of a batch.
 
     With ``p`` the softmax of the logits, ``q`` the smoothed label and ``w`` the class weights:
-    ``sum(w_k q_k (1 - p_k)^gamma (-log p_k))`` a tile, averaged with the weights of the tiles. That of a
-    tile with shares of several classes is the mean of theirs by these shares.
+    ``sum(w_k q_k (1 - p_k)^gamma (-log p_k))`` a tile, averaged over the tiles. That of a tile with shares
+    of several classes is the mean of theirs by these shares.
+
+    Torch divides by the weights of the tiles at hand instead. Weights are 1 on average over a data set,
+    so in the long run it is the same; divided by the number, the loss of a batch is the mean of those of
+    its parts, however the classes fell: accumulation and several processes learn what one learns at once.
 
     Args:
         logits: Shape ``(N, K)``.
@@ -39,12 +43,10 @@ def classification_loss(logits: Tensor, targets: Tensor, plan: LossPlan) -> Tens
     Source:
         Lin et al., ICCV 2017 (focal loss); Szegedy et al., CVPR 2016 (label smoothing).
     """
-    # Of shares, torch's takes the plain mean over the tiles, whatever their weights.
-    if plan.focal_gamma == 0 and (targets.ndim == 1 or plan.class_weights is None):
+    if plan.focal_gamma == 0 and plan.class_weights is None:
         return functional.cross_entropy(
             logits,
             targets,
-            weight=plan.class_weights,
             label_smoothing=plan.label_smoothing,
             # Shares of the classes have no index to ignore: torch wants a value that is none of theirs.
             ignore_index=NO_LABEL if targets.ndim == 1 else -100,
@@ -59,4 +61,4 @@ def classification_loss(logits: Tensor, targets: Tensor, plan: LossPlan) -> Tens
     log_probabilities = logits.log_softmax(dim=1)
     hardness = (1 - log_probabilities.exp()) ** plan.focal_gamma
     losses = -(shares * hardness * log_probabilities).sum(dim=1)
-    return losses.sum() / (targets * weights).sum()
+    return losses.mean()

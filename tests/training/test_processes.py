@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -51,23 +52,35 @@ def torchrun(
 
 
 @pytest.mark.parametrize(
-    ("arch", "tolerance"),
+    ("arch", "tolerance", "more"),
     [
-        ("test_vit", 2e-3),
-        pytest.param("test_efficientnet", None, marks=pytest.mark.slow),
+        ("test_vit", 1e-5, ()),
+        pytest.param(
+            *("test_vit", 1e-5, ("--class-weights", "balanced", "--focal-gamma", "2")),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("test_efficientnet", None, (), marks=pytest.mark.slow),
     ],
 )
 def test_two_processes_learn_what_one_does(
-    phantom: Path, tmp_path: Path, arch: str, tolerance: float | None
+    phantom: Path, tmp_path: Path, arch: str, tolerance: float | None, more: tuple[str, ...]
 ) -> None:
     """Without batch norms the same to rounding; with them each process has statistics of its own."""
-    finished = torchrun(2, phantom, tmp_path / "two", arch)
+    if more:
+        # Classes of different sizes, so that weights matter.
+        data = tmp_path / "data"
+        shutil.copytree(phantom, data)
+        for tile in sorted((data / "train" / "tumor").iterdir())[::2]:
+            tile.unlink()
+    else:
+        data = phantom
+    finished = torchrun(2, data, tmp_path / "two", arch, *more)
     assert finished.returncode == 0, finished.stderr
     facts = json.loads(finished.stdout)
     assert facts["epochs"] == 2
     one = subprocess.run(
-        [sys.executable, "-m", "histocli", "train", str(phantom),
-         *[arch if option == "vit_test" else option for option in OPTIONS],
+        [sys.executable, "-m", "histocli", "train", str(data),
+         *[arch if option == "vit_test" else option for option in OPTIONS], *more,
          "--name", "run", "--runs", str(tmp_path / "one"), "--quiet"],
         env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
