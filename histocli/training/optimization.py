@@ -32,7 +32,7 @@ class OptimizationPlan:
     Attributes:
         learning_rate: Peak of the backbone.
         head_learning_rate: Peak of the layers that start from random weights.
-        weight_decay: Biases and norms have none.
+        weight_decay: Biases, norms, tokens and embeddings of places have none.
         warmup_fraction: Share of the steps in which the rate rises.
         steps: In all epochs.
         optimizer: timm's name of it.
@@ -211,16 +211,23 @@ def _parameter_groups(
             f"--layer-decay {plan.layer_decay:g}: the layers of this architecture are not known; "
             "leave it out"
         )
-    deepest = max(depths.values(), default=0)
+    new = {
+        name
+        for name, _ in network.named_parameters()
+        if any(part in f".{name}" for part in new_layers)
+    }
+    # The last layer of the backbone has its whole rate: what classifies is counted apart.
+    deepest = max((depth for name, depth in depths.items() if name not in new), default=0)
+    fixed = _without_decay(network)
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
-        if any(part in f".{name}" for part in new_layers):
+        if name in new:
             rate = plan.head_learning_rate
         else:
             rate = plan.learning_rate * plan.layer_decay ** (deepest - depths.get(name, deepest))
-        groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
+        groups.setdefault((rate, name not in fixed), []).append(parameter)
     return [
         {
             "params": parameters,
@@ -229,3 +236,14 @@ def _parameter_groups(
         }
         for (rate, decays), parameters in sorted(groups.items(), key=lambda item: item[0])
     ]
+
+
+def _without_decay(network: nn.Module) -> set[str]:
+    """Names of parameters that no decay shall pull to zero: vectors, and what timm says of a network."""
+    vectors = {name for name, p in network.named_parameters() if p.squeeze().ndim < 2}
+    stated = {
+        f"{place}.{name}" if place else name
+        for place, module in network.named_modules()
+        for name in getattr(module, "no_weight_decay", set)()
+    }
+    return vectors | stated

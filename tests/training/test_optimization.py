@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from histocli.errors import SettingsError
+from histocli.models.architectures import find_architecture
 from histocli.training.optimization import Optimization, OptimizationPlan, rate_factor
 
 
@@ -105,7 +106,38 @@ def test_layers_near_the_pixels_learn_more_slowly() -> None:
     named = {name: rates[id(p)] for name, p in net.named_parameters()}
     assert named["fc.weight"] == 10.0
     assert named["conv1.0.weight"] < named["layer1.0.conv1.weight"] < named["layer4.0.conv1.weight"]
-    assert named["layer4.0.conv1.weight"] == max(v for k, v in named.items() if k[:2] != "fc")
+    assert (
+        named["layer4.0.conv1.weight"] == max(v for k, v in named.items() if k[:2] != "fc") == 1.0
+    )
+
+
+@pytest.mark.parametrize("name", ["test_vit", "vit", "resnet50"])
+def test_what_does_not_decay_is_what_timm_says(name: str) -> None:
+    """Its own parameter groups, and the strength of attention, which is a vector in all but shape."""
+    network = find_architecture(name).build(2)
+    groups = Optimization(
+        network, (".head.",), OptimizationPlan(1.0, 1.0, 0.05, 0.1, 20), scale=False
+    ).optimizer.param_groups
+    names = {id(parameter): key for key, parameter in network.named_parameters()}
+    found = {
+        names[id(p)] for group in groups if group["weight_decay"] == 0 for p in group["params"]
+    }
+    backbone = getattr(network, "backbone", network)
+    peers = timm.optim.param_groups_weight_decay(
+        network,
+        no_weight_decay_list=[f"backbone.{key}" for key in stated(backbone)] + stated(backbone),
+    )
+    expected = {
+        names[id(p)] for group in peers if group["weight_decay"] == 0 for p in group["params"]
+    }
+    strengths = {key for key in names.values() if key.endswith("attention.strength")}
+    assert found == expected | strengths
+    assert bool(strengths) == (name == "resnet50")
+
+
+def stated(network: nn.Module) -> list[str]:
+    asked = getattr(network, "no_weight_decay", None)
+    return [] if asked is None else sorted(asked())
 
 
 @pytest.mark.parametrize("name", ["adahessian", "kron", "kronw"])
