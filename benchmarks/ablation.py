@@ -6,11 +6,10 @@
 DATA is a labelled data set with the splits train and valid. Trains on a part of its training tiles, the
 classes alike, and judges on all validation tiles; the test split is not read. Two jobs at once, each with
 half of the cores, do more than one with all. Writes benchmarks/results/ablation-NAME.json after
-every run, and continues from it. The time is of a training's steps, against the baseline of the same seed.
+every run, and continues from it. The difference is from the baseline of the same seed.
 """
 
 import argparse
-import csv
 import json
 import os
 import platform
@@ -102,18 +101,13 @@ def link_part(data: Path, folder: Path, tiles: int) -> None:
 
 
 def measure(data: Path, runs: Path, arch: str, variant: str, seed: int) -> dict[str, float]:
-    """Train once; the AUROC of the validation split as the finished model predicts it, and the time."""
+    """Train once; the AUROC of the validation split as the finished model predicts it."""
     name = f"{variant.replace(' ', '-').replace(',', '')}-{seed}"
     common, variants = ARCHITECTURES[arch]
     options = [*common, *variants[variant], "--seed", str(seed), "--offline"]
     histo("train", str(data), *options, "--runs", str(runs), "--name", name)
     table = Predictions.read(runs / name / "validation.csv")
-    with (runs / name / "history.csv").open(newline="") as file:
-        seconds = sum(float(row["seconds"]) for row in csv.DictReader(file))
-    return {
-        "valid_auroc": macro_auroc(table.probabilities, table.label_indices),
-        "train_seconds": seconds,
-    }
+    return {"valid_auroc": macro_auroc(table.probabilities, table.label_indices)}
 
 
 def rows_of(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[dict[str, Any]]:
@@ -125,11 +119,9 @@ def rows_of(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[dic
         row["mean"] = statistics.mean(found["valid_auroc"] for found in by_seed.values())
         shared = sorted(set(by_seed) & set(baseline))
         if variant != BASELINE and shared:
-            pairs = [(by_seed[seed], baseline[seed]) for seed in shared]
-            row["time"] = statistics.mean(
-                here["train_seconds"] / there["train_seconds"] for here, there in pairs
-            )
-            differences = [here["valid_auroc"] - there["valid_auroc"] for here, there in pairs]
+            differences = [
+                by_seed[seed]["valid_auroc"] - baseline[seed]["valid_auroc"] for seed in shared
+            ]
             row["difference"] = statistics.mean(differences)
             if len(differences) > 1:
                 error = statistics.stdev(differences) / len(differences) ** 0.5
@@ -143,11 +135,11 @@ def line(row: Mapping[str, Any]) -> str:
     """One row of the table."""
     text = f"| {row['variant']} | {row['seeds']} | {row['mean']:.4f} |"
     if "difference" not in row:
-        return f"{text} | |"
+        return f"{text} |"
     text += f" {row['difference']:+.4f}"
     if "low" in row:
         text += f" ({row['low']:+.4f} to {row['high']:+.4f})"
-    return f"{text} | {row['time']:.2f} |"
+    return f"{text} |"
 
 
 def measure_missing(
@@ -225,8 +217,8 @@ def main() -> None:
             part = Path(temporary) / "data"
             link_part(arguments.data, part, arguments.tiles)
             measure_missing(part, arguments.arch, wanted, arguments.jobs, result, path)
-    print("| changed | seeds | validation AUROC | difference (95 %) | time |")
-    print("|---|---|---|---|---|")
+    print("| changed | seeds | validation AUROC | difference (95 %) |")
+    print("|---|---|---|---|")
     for row in rows_of(result["scores"]):
         print(line(row))
 

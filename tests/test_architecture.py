@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # nothing of the package.
 ANYWHERE = {
     *{"errors", "run_record", "predictions", "atomic_files", "__init__"},
-    *{"stage_clock", "device_memory", "plurals"},
+    *{"stage_clock", "device_memory", "allocation", "plurals"},
 }
 ALLOWED = {
     "__main__": {"cli"},

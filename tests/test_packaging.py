@@ -63,6 +63,7 @@ def test_links_of_the_documents_lead_somewhere(name: str) -> None:
         (["stain_shift.py", "--table"], "docs/stain.md"),
         (["load.py", "--table"], "docs/reliability.md"),
         (["ablation.py", "pcam", "--table"], "docs/training.md"),
+        (["ablation.py", "pcam", "--arch", "resnet50", "--table"], "docs/training.md"),
         (["training_peers.py", "--table"], "README.md"),
         (["export_agreement.py", "--table"], "docs/models.md"),
     ],
