@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,10 @@ def histo(*arguments: object) -> None:
         assert process.wait() == 0, arguments
 
 
+def train_arguments(data: Path, runs: Path, name: str) -> list[object]:
+    return ["train", data, *OPTIONS, "--runs", runs, "--name", name]
+
+
 def steps_done(run: Path) -> int:
     """Steps of the state that a training last saved."""
     try:
@@ -78,8 +83,7 @@ def wait_for_steps(run: Path, process: "subprocess.Popen[str]", steps: int) -> f
 def test_killed_at_any_moment_a_training_ends_with_the_bytes_of_an_undisturbed_one(
     phantom: Path, tmp_path: Path
 ) -> None:
-    def train(name: str) -> list[object]:
-        return ["train", phantom, *OPTIONS, "--runs", tmp_path, "--name", name]
+    train = partial(train_arguments, phantom, tmp_path)
 
     def predicted(name: str) -> dict[str, bytes]:
         run = tmp_path / name
@@ -123,8 +127,7 @@ def test_killed_at_any_moment_a_training_ends_with_the_bytes_of_an_undisturbed_o
 def test_told_to_stop_a_training_saves_and_ends_within_seconds(
     phantom: Path, tmp_path: Path
 ) -> None:
-    def train(name: str) -> list[object]:
-        return ["train", phantom, *OPTIONS, "--runs", tmp_path, "--name", name]
+    train = partial(train_arguments, phantom, tmp_path)
 
     histo(*train("whole"))
     expected = {name: (tmp_path / "whole" / name).read_bytes() for name in RESULTS[:-1]}
