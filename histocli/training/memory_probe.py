@@ -76,17 +76,18 @@ def parts_that_fit(
 def _try_step(model: TileClassifier, side: int, tiles: int, precision: torch.dtype) -> None:
     own = [parameter for parameter in model.parameters() if parameter.requires_grad]
     device = own[0].device
+    # Held to the end: what the optimiser and other processes will need beside the step.
     kept: list[Tensor] = [torch.empty_like(each) for each in own for _ in range(KEPT_COPIES)]
     blank = torch.zeros(tiles, 3, side, side, device=device)
+    labels = torch.zeros(tiles, dtype=torch.long, device=device)
     was_training = model.training
     # Batch norms that several processes share would wait for the others in training.
     model.eval()
     try:
         enabled = precision != torch.float32
         with torch.enable_grad(), torch.autocast(device.type, precision, enabled=enabled):
-            labels = torch.zeros(tiles, dtype=torch.long, device=device)
             loss = nn.functional.cross_entropy(model.classify(blank).float(), labels)
         torch.autograd.backward(loss)
     finally:
         model.train(was_training)
-        del kept
+        kept.clear()

@@ -134,7 +134,7 @@ def joined(device: str) -> Iterator[tuple[Processes, str]]:
         torch.cuda.set_device(device)
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     distributed.init_process_group(
-        backend, store=_store(), rank=int(os.environ["RANK"]), world_size=count, timeout=TIMEOUT
+        backend, store=_store(), rank=process_rank(), world_size=count, timeout=TIMEOUT
     )
     try:
         yield Processes(distributed.get_rank(), count), device
