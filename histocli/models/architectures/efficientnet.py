@@ -9,7 +9,7 @@ TIMM_NAME = "tf_efficientnet_lite0"
 FEATURES = 1280
 INPUT_SIZE_PX = 160
 DROPOUT = 0.2
-# Stem and two stages: to learn all is more work, and better by no more than chance (benchmarks/ablation.py).
+# Stem and two stages: to learn all is more work, and no better beyond chance (benchmarks/ablation.py).
 KEPT_STAGES = 3
 # There, too: 3e-4 learns too little in so few steps, and 2e-3 is hardly better, so the smaller of the two.
 LEARNING_RATE = 1e-3
