@@ -15,13 +15,12 @@ from histocli.metrics.definitions.auroc import auroc, macro_auroc
 from histocli.predictions import Predictions
 from histocli.run_record import RECORD_NAME, RunRecord
 from histocli.training.api import TrainRequest, run_training
-from histocli.training.fit import VALIDATION_TABLE
 from histocli.training.folds import Fold
 from histocli.training.joining import finish_joined, join_members, join_splits
 from histocli.training.monitor import Monitor
 from histocli.training.plan import TrainingPlan
 from histocli.training.processes import process_count, process_rank
-from histocli.training.run import clear_run, discard_run, held, run_name
+from histocli.training.run import VALIDATION_TABLE, clear_run, discard_run, held, run_name
 
 OUT_OF_FOLD_TABLE = "out_of_fold.csv"
 SUMMARY = "cross_validation.json"

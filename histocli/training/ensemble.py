@@ -11,9 +11,8 @@ from histocli.metrics.definitions.auroc import macro_auroc
 from histocli.models.checkpoint import load_card, load_model
 from histocli.predictions import Predictions
 from histocli.run_record import RECORD_NAME, RunRecord
-from histocli.training.fit import VALIDATION_TABLE
 from histocli.training.joining import finish_joined, join_members, join_splits
-from histocli.training.run import SPLITS_NAME
+from histocli.training.run import SPLITS_NAME, VALIDATION_TABLE
 
 
 def make_ensemble(

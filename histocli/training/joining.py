@@ -14,8 +14,7 @@ from histocli.models.checkpoint import BEST, load_card
 from histocli.predictions import Predictions
 from histocli.run_record import RunRecord
 from histocli.training.finish import with_decisions
-from histocli.training.fit import VALIDATION_TABLE
-from histocli.training.run import SPLITS_NAME
+from histocli.training.run import SPLITS_NAME, VALIDATION_TABLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

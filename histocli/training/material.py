@@ -12,10 +12,9 @@ from histocli.models.classifier import ModelCard
 from histocli.predictions import Predictions
 from histocli.training.color_only import MOST_TRAINING_TILES, color_baseline
 from histocli.training.devices import find_device
-from histocli.training.fit import VALIDATION_TABLE
 from histocli.training.leaks import digests_of, shared_groups, shared_tiles
 from histocli.training.recorded_splits import labels_of_training, recorded_tiles
-from histocli.training.run import open_split
+from histocli.training.run import VALIDATION_TABLE, open_split
 from histocli.training.stress import DisturbedPredictions, evenly_chosen, predict_disturbed
 from histocli.training.subgroup_columns import subgroup_columns
 from histocli.training.use import UseSettings, predict_split

@@ -21,6 +21,8 @@ from histocli.training.plan import TrainingPlan
 
 SPLITS_NAME = "splits.csv"
 LOCK_NAME = ".lock"
+# What the finished model says of the validation tiles.
+VALIDATION_TABLE = "validation.csv"
 # Of runs that were begun before these could be chosen.
 BEFORE: Mapping[str, Any] = {"keep_stages": 0, "pooling": "mean", "stem_stride": None}
 

@@ -326,7 +326,7 @@ def test_every_epoch_is_validated_at_the_final_side(
             sides.append(model.standardization.constants.input_size_px)
         return run_epoch(model, *arguments, **options)
 
-    monkeypatch.setattr("histocli.training.fit.run_epoch", noted)
+    monkeypatch.setattr("histocli.training.fitting.run_epoch", noted)
     monitor = SilentMonitor()
     grown = train(
         monitor=monitor, ema_decay=0.0, input_size_px=96, initial_size_px=32, epochs=3
