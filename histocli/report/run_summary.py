@@ -1,10 +1,12 @@
 """What a report knows of one run: plain facts, already read and checked."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from histocli.metrics.ranking import rank
 from histocli.predictions import Predictions
 from histocli.run_record import RunRecord
 
@@ -117,6 +119,10 @@ class RunSummary:
 
 
 def best_epoch(history: tuple[Epoch, ...]) -> Epoch | None:
-    """The epoch with the highest validation AUROC, the earliest of equals; None without one."""
-    measured = [epoch for epoch in history if epoch.valid_auroc == epoch.valid_auroc]
-    return max(measured, key=lambda epoch: epoch.valid_auroc, default=None)
+    """The epoch that training kept; None where none could be judged."""
+    judged = [
+        epoch
+        for epoch in history
+        if not (math.isnan(epoch.valid_auroc) and math.isnan(epoch.valid_loss))
+    ]
+    return max(judged, key=lambda epoch: rank(epoch.valid_auroc, epoch.valid_loss), default=None)

@@ -13,6 +13,7 @@ from histocli.data.loading import SkippedTile
 from histocli.data.tiles import Blocked, Split
 from histocli.errors import HistoError, InterruptedRunError, SettingsError, StoppedError
 from histocli.metrics.definitions.auroc import macro_auroc
+from histocli.metrics.ranking import rank
 from histocli.models.checkpoint import BEST, load_model, save_model
 from histocli.models.classifier import ModelCard, TileClassifier
 from histocli.plurals import counted
@@ -28,7 +29,6 @@ from histocli.training.order import shuffled
 from histocli.training.plan import RunOptions, TrainingPlan
 from histocli.training.predict import describe
 from histocli.training.processes import Processes
-from histocli.training.ranking import rank
 from histocli.training.recipes import final_size, patience_for, size_in_epoch
 from histocli.training.run import VALIDATION_TABLE
 from histocli.training.state import Progress, write_history

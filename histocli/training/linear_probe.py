@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from histocli.metrics.definitions.auroc import auroc
-from histocli.training.ranking import rank
+from histocli.metrics.ranking import rank
 
 # Inverse strengths: from a head that hardly moves to one that is hardly held.
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1)

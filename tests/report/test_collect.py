@@ -7,6 +7,7 @@ import pytest
 
 from histocli.errors import InputError
 from histocli.report.collect import all_runs, collect_comparison, collect_run, newest_run
+from histocli.report.run_summary import Epoch, best_epoch
 from histocli.run_record import RunRecord
 from tests.report.conftest import MakeRun
 
@@ -44,6 +45,29 @@ def test_a_run_that_has_just_begun_needs_only_its_record(tmp_path: Path) -> None
     assert summary.architecture == "resnet18"
     assert summary.headline is None
     assert summary.best_epoch is None
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("measured", "kept"),
+    [
+        ([(0.8, 0.5), (0.9, 0.6), (0.7, 0.1)], 2),
+        ([(1.0, 0.5), (1.0, 0.2), (1.0, 0.3)], 2),  # among equals the lower loss
+        ([(NAN, 0.5), (NAN, 0.4)], 2),  # a class is absent from validation
+        ([(NAN, NAN)], None),
+    ],
+)
+def test_without_a_record_the_best_epoch_is_the_one_that_training_keeps(
+    measured: list[tuple[float, float]], kept: int | None
+) -> None:
+    history = tuple(
+        Epoch(number, 1e-3, 0.5, loss, auroc, 10.0, 1.0)
+        for number, (auroc, loss) in enumerate(measured, 1)
+    )
+    best = best_epoch(history)
+    assert (best.epoch if best else None) == kept
 
 
 def test_an_evaluation_without_predictions_is_still_read(make_run: MakeRun) -> None:

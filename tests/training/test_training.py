@@ -23,6 +23,7 @@ from histocli.errors import (
     StoppedError,
 )
 from histocli.metrics.definitions.auroc import macro_auroc
+from histocli.metrics.ranking import rank
 from histocli.models.architectures import NetworkOptions
 from histocli.models.checkpoint import load_model
 from histocli.models.classifier import TileClassifier
@@ -34,7 +35,6 @@ from histocli.stain import MacenkoNormalizer
 from histocli.stain.normalizers import NORMALIZERS, find_normalizer
 from histocli.training.epoch import run_epoch
 from histocli.training.order import shuffled
-from histocli.training.ranking import rank
 from histocli.training.setup import positive_class
 from histocli.training.use import UseSettings, predict_source, predict_split
 from tests.training.conftest import SilentMonitor, Train
