@@ -1,23 +1,28 @@
 """Train on the same tiles for the same processor time: histo, timm's parts, and the loop people write.
 
-    python benchmarks/training_peers.py DATA [--recipe fast] [--seed 0]
+    python benchmarks/training_peers.py DATA [--recipe fast] [--seed 0] [--timm-train TIMM/train.py]
 
 DATA has folders train, valid and test with a folder per class. histo trains first; the others get the
 processor seconds that its training took, in as many epochs as fit. All start from the same ImageNet weights
 of EfficientNet-Lite0, see tiles of the same side and use AdamW at the same rate under a cosine:
 
 * "timm": its data set, loader, transforms, loss and schedule as its train.py sets them up by default;
-* "plain": Pillow, torchstain (a tile that it fails on is left as it is), flips, cross-entropy.
+* "plain": Pillow, torchstain (a tile that it fails on is left as it is), flips, cross-entropy;
+* "timm's train.py", if its file is named (it is in timm's repository, not in its package): whole epochs
+  only, so one more than fit, without a warm-up, the cosine by steps; its best checkpoint is scored.
 
 Scored on the test split with one orientation, and averaged over eight. Writes
-benchmarks/results/training_peers.json after each, and continues from it. An hour and a half on one core.
+benchmarks/results/training_peers.json after each, and continues from it. An hour and a half on
+one core, two with train.py.
 """
 
 import argparse
 import itertools
 import json
+import math
 import os
 import resource
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -26,6 +31,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -42,6 +48,8 @@ from histocli.training.augmentation import d4_views
 
 PATH = RESULTS / "training_peers.json"
 NETWORK = "tf_efficientnet_lite0"
+SCRIPT = "timm's train.py"
+PEERS = ("timm", "plain", SCRIPT)
 BATCH_SIZE = 32
 RATE = find_architecture("efficientnet").learning_rate
 Batches = Iterator[tuple[Tensor, Tensor]]
@@ -116,15 +124,21 @@ def timm_batches(data: Path, side: int, split: str) -> Any:
     )
 
 
-def train_peer(peer: str, data: Path, side: int, budget: float, seed: int) -> dict[str, Any]:
-    """Train until the processor seconds are used; score the test split."""
+def pretrained_network(data: Path) -> nn.Module:
+    """What the peers start from."""
     import timm
 
-    torch.manual_seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - timm's transforms draw from it
     classes = len([path for path in (data / "train").iterdir() if path.is_dir()])
     network: nn.Module = timm.create_model(NETWORK, num_classes=classes)
     load_weights(network, find_architecture(NETWORK), "auto", offline=True, say=print)
+    return network
+
+
+def train_peer(peer: str, data: Path, side: int, budget: float, seed: int) -> dict[str, Any]:
+    """Train until the processor seconds are used; score both splits."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - timm's transforms draw from it
+    network = pretrained_network(data)
     batches = timm_batches if peer == "timm" else plain_batches
     loader = batches(data, side, "train")
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.05)
@@ -149,6 +163,44 @@ def train_peer(peer: str, data: Path, side: int, budget: float, seed: int) -> di
     return scores
 
 
+def train_by_script(script: Path, data: Path, side: int, epochs: int, seed: int) -> dict[str, Any]:
+    """Let timm's train.py train; score both splits by the checkpoint that it calls its best."""
+    network = pretrained_network(data)
+    with tempfile.TemporaryDirectory() as folder:
+        start = Path(folder) / "start.pth"
+        torch.save(network.state_dict(), start)
+        train_py = runpy.run_path(str(script), run_name="train")
+        if "--device" not in train_py["parser"].format_help():
+            # The versions without that option take a GPU for granted.
+            train_py["parser"].add_argument("--device")
+            mock.patch("torch.cuda.synchronize").start()
+        sys.argv = [
+            *("train.py", "--data-dir", str(data), "--val-split", "valid", "--device", "cpu"),
+            *("--model", NETWORK, "--initial-checkpoint", str(start)),
+            *("--num-classes", str(network.get_parameter("classifier.bias").numel())),
+            *("--input-size", "3", str(side), str(side), "--crop-pct", "1.0"),
+            *("--interpolation", "bilinear", "--batch-size", str(BATCH_SIZE)),
+            *("--opt", "adamw", "--lr", str(RATE), "--weight-decay", "0.05"),
+            *("--epochs", str(epochs), "--warmup-epochs", "0", "--sched-on-updates"),
+            *("--workers", "1", "--seed", str(seed), "--output", folder, "--experiment", "run"),
+        ]
+        before = processor_seconds()
+        train_py["main"]()
+        used = processor_seconds() - before
+        best = torch.load(Path(folder) / "run" / "model_best.pth.tar", weights_only=False)
+        network.load_state_dict(best["state_dict"])
+    scores: dict[str, Any] = {"epochs": epochs, "processor_seconds": used}
+    for split in ("valid", "test"):
+        scores[split] = score_network(network, timm_batches(data, side, split))
+    return scores
+
+
+def processor_seconds() -> float:
+    """Of this process and of its children that ended, so far."""
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
 def score_network(network: nn.Module, loader: Any) -> dict[str, float]:
     """AUROC with one orientation and with eight."""
     network.eval()
@@ -167,11 +219,10 @@ def score_network(network: nn.Module, loader: Any) -> dict[str, float]:
 
 def train_histo(data: Path, recipe: str, seed: int, runs: Path) -> tuple[dict[str, Any], int]:
     """Train by the command line; scores, and the side of its tiles."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = processor_seconds()
     options = ["--recipe", recipe, "--seed", str(seed), "--runs", str(runs), "--name", "run"]
     histo("train", str(data), *options, "--test-time-augmentation", "none", "--offline")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds = processor_seconds() - before
     record = json.loads((runs / "run" / "run.json").read_text())
     card = json.loads((runs / "run" / "best_model.json").read_text())
     scores: dict[str, Any] = {"epochs": record["results"]["epochs"], "processor_seconds": seconds}
@@ -226,9 +277,11 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the kept table")
     parser.add_argument("--recipe", default="fast")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--peer", choices=["timm", "plain"], help=argparse.SUPPRESS)
+    parser.add_argument("--timm-train", type=Path, help="train.py of timm's repository")
+    parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
     parser.add_argument("--side", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--budget", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--epochs", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.table:
         print("\n".join(table(json.loads(PATH.read_text())["rows"])))
@@ -238,9 +291,11 @@ def main() -> None:
     # As histo has it: threads that wait do not spin, which would count as processor time.
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     if arguments.peer:
-        scores = train_peer(
-            arguments.peer, arguments.data, arguments.side, arguments.budget, arguments.seed
-        )
+        data, side, seed = arguments.data, arguments.side, arguments.seed
+        if arguments.peer == SCRIPT:
+            scores = train_by_script(arguments.timm_train, data, side, arguments.epochs, seed)
+        else:
+            scores = train_peer(arguments.peer, data, side, arguments.budget, seed)
         print(json.dumps(scores))
         return
     asked = {
@@ -259,12 +314,15 @@ def main() -> None:
             )
         result["input_size_px"] = side
         keep(result)
-    for peer in ("timm", "plain"):
-        if peer in rows:
+    for peer in PEERS:
+        if peer in rows or (peer == SCRIPT and arguments.timm_train is None):
             continue
         command = [sys.executable, __file__, str(arguments.data), "--seed", str(arguments.seed)]
         command += ["--peer", peer, "--side", str(result["input_size_px"])]
         command += ["--budget", str(rows["histo"]["processor_seconds"])]
+        if peer == SCRIPT:
+            command += ["--timm-train", str(arguments.timm_train)]
+            command += ["--epochs", str(math.ceil(rows["timm"]["epochs"]))]
         output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
         rows[peer] = json.loads(output.splitlines()[-1])
         keep(result)
