@@ -53,7 +53,21 @@ INTERVAL_METHODS = {
     "delong": "DeLong's method",
     "delong (logit)": "DeLong's method on the logit scale",
     "newcombe": "Newcombe's method",
+    "newcombe (groups as cases)": "Newcombe's method with each group as one case",
     "wilson": "Wilson's method",
+    "wilson (groups as trials)": "Wilson's method with each group as one trial",
+    "clopper-pearson": "the method of Clopper and Pearson",
+    "bootstrap (stratified, percentile)": "a percentile bootstrap of tiles within their classes",
+    "bootstrap (stratified, BCa)": "a BCa bootstrap of tiles within their classes",
+    "bootstrap (stratified, reflected)": "a reflected bootstrap of tiles within their classes",
+    "bootstrap (clustered by group, percentile)": "a percentile bootstrap of whole groups",
+    "bootstrap (clustered by group, BCa)": "a BCa bootstrap of whole groups",
+    "bootstrap (clustered by group, reflected)": "a reflected bootstrap of whole groups",
+    "bootstrap (clustered by group, logit t)": "a bootstrap-t of whole groups on the logit scale",
+    "logit (Mercaldo)": "Mercaldo's method on the logit scale",
+    "logit (Mercaldo, groups as cases)": "Mercaldo's method on the logit scale with each group as one case",
+    "wald (sandwich)": "Wald's method with a robust error",
+    "wald (sandwich, clustered by group)": "Wald's method with an error that is robust to groups",
 }
 
 

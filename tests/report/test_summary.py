@@ -45,7 +45,7 @@ def test_two_classes_in_plain_words(make_run: MakeRun) -> None:
     assert "threshold of 0.410" in good
     assert "once calibrated" in good
     assert "interval of the AUROC is" in sure
-    assert "clustered by group" in sure
+    assert "by a bootstrap-t of whole groups" in sure
     assert "taken for independent" in sure
 
 

@@ -1,9 +1,12 @@
+import json
 import math
+from importlib.resources import files
 
 import pytest
 
 from histocli.metrics.definitions import METRICS
 from histocli.report.wording import (
+    INTERVAL_METHODS,
     METRIC_LABELS,
     UNDEFINED,
     count,
@@ -17,6 +20,11 @@ from histocli.report.wording import (
 
 def test_every_metric_has_a_printed_name() -> None:
     assert set(METRICS) <= set(METRIC_LABELS)
+
+
+def test_every_method_of_an_interval_is_said_in_words() -> None:
+    schema = json.loads((files("histocli") / "schemas" / "metrics.schema.json").read_text())
+    assert set(schema["$defs"]["method"]["enum"]) == set(INTERVAL_METHODS)
 
 
 @pytest.mark.parametrize(
