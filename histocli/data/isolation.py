@@ -7,7 +7,6 @@ costs a reader, which is replaced, and is listed as a tile that cannot be read.
 
 import multiprocessing
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -42,7 +41,7 @@ def has_crashed(exit_code: int | None) -> bool:
 
 
 class _Reader:
-    """A process that reads tiles of one source, replaced when it crashes; for one thread."""
+    """A process that reads tiles of one source, replaced when it crashes; for one thread at a time."""
 
     def __init__(self, source: "TileSource") -> None:
         self.source = source
@@ -110,11 +109,15 @@ def _serve(pipe: Connection, source: "TileSource") -> None:
 
 
 class Isolation:
-    """Whether this process has tiles read by others, and those others: one for each of its threads."""
+    """Whether this process has tiles read by others, and those others: one for each of its threads.
+
+    They stay from one pass over the tiles to the next: to begin one takes seconds.
+    """
 
     def __init__(self) -> None:
         self._is_on = False
-        self._of_thread = threading.local()
+        # Those that no thread asks just now; a list's pop and append need no lock.
+        self._idle: list[_Reader] = []
 
     @contextmanager
     def switched(self, on: bool) -> Iterator[None]:
@@ -124,6 +127,8 @@ class Isolation:
             yield
         finally:
             self._is_on = before
+            if not before:
+                self._idle.clear()
 
     def read(self, source: "TileSource", index: int) -> NDArray[np.uint8]:
         """Decode one tile, here or apart.
@@ -133,7 +138,7 @@ class Isolation:
         """
         if not self._is_on:
             return source.read(index)
-        pixels: NDArray[np.uint8] = self._reader(source).ask(PIXELS, index)
+        pixels: NDArray[np.uint8] = self._ask(source, PIXELS, index)
         return pixels
 
     def read_bytes(self, source: "TileSource", index: int) -> bytes:
@@ -144,14 +149,26 @@ class Isolation:
         """
         if not self._is_on:
             return source.read_bytes(index)
-        content: bytes = self._reader(source).ask(STORED, index)
+        content: bytes = self._ask(source, STORED, index)
         return content
 
+    def _ask(self, source: "TileSource", what: str, index: int) -> Any:
+        reader = self._reader(source)
+        try:
+            answer = reader.ask(what, index)
+        except UnreadableTileError:
+            self._idle.append(reader)
+            raise
+        # After any other exception an answer may still come, to nobody's question: that reader is left.
+        self._idle.append(reader)
+        return answer
+
     def _reader(self, source: "TileSource") -> _Reader:
-        reader: _Reader | None = getattr(self._of_thread, "reader", None)
-        if reader is None or reader.source is not source:
-            reader = self._of_thread.reader = _Reader(source)
-        return reader
+        try:
+            reader = self._idle.pop()
+        except IndexError:
+            return _Reader(source)
+        return reader if reader.source is source else _Reader(source)
 
 
 # The one of this process: a decoder that crashes takes down all that is in it.

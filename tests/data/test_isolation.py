@@ -1,6 +1,9 @@
 """Tiles read apart: the same pixels, the same errors, and no death of this process."""
 
+import multiprocessing
 import signal
+import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +44,47 @@ def test_a_crash_costs_one_tile_and_the_reader_is_replaced(tmp_path: Path) -> No
         batches = list(load_batches(source, range(count), 2, skipped, workers=1))
     assert sum(len(batch.indices) for batch in batches) == count - 1
     assert skipped == [SkippedTile(source.tiles[1].id, "its decoder crashed (SIGSEGV)")]
+
+
+def test_the_readers_stay_for_the_next_pass_and_end_with_the_isolation(tmp_path: Path) -> None:
+    class_folders(tmp_path)
+    source = open_source(tmp_path)
+    indices = range(len(source.tiles))
+
+    def children() -> set[int | None]:
+        return {child.pid for child in multiprocessing.active_children()}
+
+    others = children()
+    with ISOLATION.switched(True):
+        list(load_batches(source, indices, 2, [], workers=1))
+        first = children() - others
+        list(load_batches(source, indices, 2, [], workers=1))
+        assert children() - others == first
+    assert first
+    deadline = time.monotonic() + 60
+    while children() - others and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not children() - others
+
+
+def test_an_answer_that_nobody_awaits_is_given_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = class_folders(tmp_path)
+    source = open_source(tmp_path)
+    with ISOLATION.switched(True):
+        ISOLATION.read(source, 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(Connection, "recv", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                ISOLATION.read(source, 0)
+        np.testing.assert_array_equal(
+            ISOLATION.read(source, 1), example.tiles[source.tiles[1].id].pixels
+        )
+
+
+def interrupted(_: Connection) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_reader_killed_from_outside_is_no_fault_of_its_tile(tmp_path: Path) -> None:
