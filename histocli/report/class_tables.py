@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from histocli.report.tables import PER_CLASS_METRICS, Table, metric_cells
-from histocli.report.wording import estimate, metric_label, percent
+from histocli.report.wording import estimate, interval_method, metric_label, percent
 
 Metrics = Mapping[str, Any]
 AVERAGES = {
@@ -63,7 +63,7 @@ def confusion_shares_table(metrics: Metrics) -> Table:
         ]
         for row, name in enumerate(classes)
     ]
-    note = f"Rows are true classes and sum to 1; intervals: {shares['method']}."
+    note = f"Rows are true classes and sum to 1; intervals by {interval_method(shares)}."
     return Table("Confusion matrix as shares", ("True \\ predicted", *classes), rows, (note,))
 
 

@@ -1,6 +1,5 @@
 """The worst errors of an evaluation: which tiles, what they were called, and how sure the model was."""
 
-import base64
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from histocli.report.pictures import Picture
+from histocli.report.pictures import Picture, photograph
 from histocli.report.run_summary import Evaluation, RunSummary
 from histocli.report.wording import number
 
@@ -97,7 +96,4 @@ def _small(content: bytes, words: str) -> Picture:
     with Image.open(io.BytesIO(content)) as image:
         small = image.convert("RGB")
     small.thumbnail((SHOWN_SIDE_PX, SHOWN_SIDE_PX), Image.Resampling.LANCZOS)
-    output = io.BytesIO()
-    small.save(output, "PNG", optimize=True)
-    encoded = base64.b64encode(output.getvalue()).decode("ascii")
-    return Picture(f"data:image/png;base64,{encoded}", words, *small.size)
+    return photograph(small, words)

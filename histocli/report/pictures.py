@@ -1,4 +1,4 @@
-"""PNG files inside the page: whole, small enough, and told in words."""
+"""Pictures inside the page: figures whole and small enough, tiles as photographs, all told in words."""
 
 import base64
 import io
@@ -19,6 +19,7 @@ SMALLEST_SCALE = 0.05
 WIDE = 1.4
 # Fewer colors come before fewer pixels: a figure stays sharp.
 COLORS = 256
+PHOTOGRAPH_QUALITY = 90
 # A confusion matrix of more classes is too long to be read aloud.
 CLASSES_IN_WORDS = 5
 
@@ -70,8 +71,26 @@ def picture(path: Path, text: str, largest_bytes: int) -> Picture:
         raise InputError(
             f"{path}: damaged image ({error}); run the command that drew it"
         ) from error
+    return _embedded(content, "png", text, (width, height))
+
+
+def photograph(image: Image.Image, text: str) -> Picture:
+    """Embed tiles as JPEG, with every pixel's own color: a fifth of what a PNG takes.
+
+    Args:
+        image: The tiles.
+        text: What it shows, for those who cannot see it.
+    """
+    output = io.BytesIO()
+    image.convert("RGB").save(
+        output, "JPEG", quality=PHOTOGRAPH_QUALITY, subsampling=0, optimize=True
+    )
+    return _embedded(output.getvalue(), "jpeg", text, image.size)
+
+
+def _embedded(content: bytes, kind: str, text: str, size: tuple[int, int]) -> Picture:
     encoded = base64.b64encode(content).decode("ascii")
-    return Picture(f"data:image/png;base64,{encoded}", text, width, height)
+    return Picture(f"data:image/{kind};base64,{encoded}", text, *size)
 
 
 def evaluation_pictures(evaluation: Evaluation, largest_bytes: int) -> dict[str, Picture]:

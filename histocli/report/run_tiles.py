@@ -1,13 +1,12 @@
 """Tiles that a page shows, as whoever opened the data gives them."""
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from PIL import Image
 
-from histocli.report.pictures import Picture
+from histocli.report.pictures import Picture, photograph
 
 SIDE_PX, GAP_PX = 128, 8
 
@@ -36,10 +35,7 @@ def stain_picture(pairs: Sequence[tuple[bytes, bytes]]) -> Picture | None:
             with Image.open(io.BytesIO(content)) as image:
                 tile = image.convert("RGB").resize((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
             sheet.paste(tile, (column * step, row * step))
-    output = io.BytesIO()
-    sheet.save(output, "PNG", optimize=True)
-    encoded = base64.b64encode(output.getvalue()).decode("ascii")
     words = (
         f"{len(pairs)} tiles as they were scanned, above the same tiles after stain normalization"
     )
-    return Picture(f"data:image/png;base64,{encoded}", words, *sheet.size)
+    return photograph(sheet, words)

@@ -47,7 +47,7 @@ def test_each_row_of_the_confusion_matrix_sums_to_one_and_has_intervals(classes:
         assert row[0] == name
         assert sum(float(cell.split()[0]) for cell in row[1:]) == pytest.approx(1, abs=0.002)
         assert all(" to " in cell for cell in row[1:])
-    assert metrics["confusion_shares"]["method"] in table.notes[0]
+    assert "intervals by a percentile bootstrap of whole groups." in table.notes[0]
 
 
 def test_calibration_is_shown_in_all_parts_before_and_after() -> None:

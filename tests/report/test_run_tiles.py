@@ -41,8 +41,9 @@ def test_each_tile_stands_above_itself_normalized() -> None:
     middle, step = SIDE_PX // 2, SIDE_PX + GAP_PX
     corners = [(middle, middle), (middle + step, middle), (middle, middle + step)]
     corners.append((middle + step, middle + step))
-    found = [tuple(sheet[row, column].tolist()) for row, column in corners]
-    assert found == [red, green, blue, white]
+    found = [sheet[row, column] for row, column in corners]
+    # A photograph's colors are its tile's but for a grey level or two.
+    np.testing.assert_allclose(found, [red, green, blue, white], atol=2)
     assert stain_picture([]) is None
 
 
