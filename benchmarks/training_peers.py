@@ -1,4 +1,4 @@
-"""Train on the same tiles for the same processor time: histo, timm's parts, and the loop people write.
+"""Train on the same tiles for about the same processor time: histo, timm, and the loop people write.
 
     python benchmarks/training_peers.py DATA [--recipe fast] [--seed 0] [--timm-train TIMM/train.py]
 
@@ -11,12 +11,14 @@ of EfficientNet-Lite0, see tiles of the same side and use AdamW at the same rate
 * "timm's train.py", if its file is named (it is in timm's repository, not in its package): whole epochs
   only, so one more than fit, without a warm-up, the cosine by steps; its best checkpoint is scored.
 
-Scored on the test split with one orientation, and averaged over eight. Writes
+Scored on the splits valid and test with one orientation, and averaged over eight. Writes
 benchmarks/results/training_peers.json after each, and continues from it. An hour and a half on
 one core, two with train.py.
 """
 
 import argparse
+import gc
+import hashlib
 import itertools
 import json
 import math
@@ -29,6 +31,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -186,13 +189,21 @@ def train_by_script(script: Path, data: Path, side: int, epochs: int, seed: int)
         ]
         before = processor_seconds()
         train_py["main"]()
+        # The loaders' processes count once they have ended.
+        gc.collect()
         used = processor_seconds() - before
         best = torch.load(Path(folder) / "run" / "model_best.pth.tar", weights_only=False)
         network.load_state_dict(best["state_dict"])
-    scores: dict[str, Any] = {"epochs": epochs, "processor_seconds": used}
+    scores: dict[str, Any] = {"epochs": epochs, "processor_seconds": used, **versions(script)}
     for split in ("valid", "test"):
         scores[split] = score_network(network, timm_batches(data, side, split))
     return scores
+
+
+def versions(script: Path) -> dict[str, str]:
+    """Which train.py, under which timm."""
+    sha256 = hashlib.sha256(script.read_bytes()).hexdigest()
+    return {"timm": version("timm"), "script_sha256": sha256}
 
 
 def processor_seconds() -> float:
@@ -252,6 +263,30 @@ def keep(result: dict[str, Any]) -> None:
     result["date"] = datetime.now(UTC).date().isoformat()
     RESULTS.mkdir(exist_ok=True)
     PATH.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def is_known(peer: str, rows: dict[str, Any], script: Path | None) -> bool:
+    """Whether a peer is measured, or cannot be; of another train.py, what is kept does not count."""
+    if peer != SCRIPT:
+        return peer in rows
+    return script is None or versions(script).items() <= rows.get(SCRIPT, {}).items()
+
+
+def measure_peers(arguments: argparse.Namespace, result: dict[str, Any]) -> None:
+    """Measure what is not yet measured, each in a process of its own."""
+    rows, script = result["rows"], arguments.timm_train
+    for peer in PEERS:
+        if is_known(peer, rows, script):
+            continue
+        command = [sys.executable, __file__, str(arguments.data), "--seed", str(arguments.seed)]
+        command += ["--peer", peer, "--side", str(result["input_size_px"])]
+        command += ["--budget", str(rows["histo"]["processor_seconds"])]
+        if peer == SCRIPT:
+            command += ["--timm-train", str(script)]
+            command += ["--epochs", str(math.ceil(rows["timm"]["epochs"]))]
+        output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        rows[peer] = json.loads(output.splitlines()[-1])
+        keep(result)
 
 
 def table(rows: dict[str, Any]) -> list[str]:
@@ -314,18 +349,7 @@ def main() -> None:
             )
         result["input_size_px"] = side
         keep(result)
-    for peer in PEERS:
-        if peer in rows or (peer == SCRIPT and arguments.timm_train is None):
-            continue
-        command = [sys.executable, __file__, str(arguments.data), "--seed", str(arguments.seed)]
-        command += ["--peer", peer, "--side", str(result["input_size_px"])]
-        command += ["--budget", str(rows["histo"]["processor_seconds"])]
-        if peer == SCRIPT:
-            command += ["--timm-train", str(arguments.timm_train)]
-            command += ["--epochs", str(math.ceil(rows["timm"]["epochs"]))]
-        output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-        rows[peer] = json.loads(output.splitlines()[-1])
-        keep(result)
+    measure_peers(arguments, result)
     print("\n".join(table(rows)))
 
 

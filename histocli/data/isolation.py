@@ -20,16 +20,14 @@ from histocli.errors import ExhaustedError, UnreadableTileError
 if TYPE_CHECKING:
     from histocli.data.tiles import TileSource
 
-# How a process ends that a decoder takes down. SIGKILL is none of them: that comes from outside.
+# How a process ends that a decoder takes down. Other signals come from outside, SIGKILL for want of memory.
 CRASHES = frozenset(
     getattr(signal, name)
     for name in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")
     if hasattr(signal, name)
 )
 CONTEXT = multiprocessing.get_context("spawn")
-# From outside, as the system does for want of memory.
-KILLED = -getattr(signal, "SIGKILL", 9)
-# How often a tile is asked for whose process is killed.
+# How often a tile is asked for whose process is ended from outside.
 ATTEMPTS = 2
 # What a source gives of a tile.
 PIXELS, STORED = "read", "read_bytes"
@@ -50,12 +48,12 @@ class _Reader:
     def ask(self, what: str, index: int) -> Any:
         """Pixels of one tile, or its bytes.
 
-        A process that was killed from outside, for want of memory perhaps, is no fault of the tile: it is
+        A process that was ended from outside, for want of memory perhaps, is no fault of the tile: it is
         asked for once more.
 
         Raises:
             UnreadableTileError: Also if the process crashed.
-            ExhaustedError: If it was killed twice.
+            ExhaustedError: If it was ended so twice.
         """
         for _ in range(ATTEMPTS):
             try:
@@ -63,7 +61,7 @@ class _Reader:
                 answer = self._pipe.recv()
             except (EOFError, OSError):
                 code = self._replace()
-                if code != KILLED:
+                if code >= 0 or has_crashed(code):
                     ended = signal.Signals(-code).name if code < 0 else f"exit code {code}"
                     name = self.source.tiles[index].id
                     raise UnreadableTileError(name, f"its decoder crashed ({ended})") from None
@@ -94,7 +92,10 @@ class _Reader:
 
 def _serve(pipe: Connection, source: "TileSource") -> None:
     """Body of a reader."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What stops a command is its main process's to answer.
+    for name in ("SIGINT", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     while True:
         try:
             what, index = pipe.recv()
@@ -109,15 +110,15 @@ def _serve(pipe: Connection, source: "TileSource") -> None:
 
 
 class Isolation:
-    """Whether this process has tiles read by others, and those others: one for each of its threads.
+    """Whether this process has tiles read by others, and those others: as many as its threads ask at once.
 
     They stay from one pass over the tiles to the next: to begin one takes seconds.
     """
 
     def __init__(self) -> None:
         self._is_on = False
-        # Those that no thread asks just now; a list's pop and append need no lock.
-        self._idle: list[_Reader] = []
+        # Those that no thread asks just now, by the identity of their source, which they hold.
+        self._idle: dict[int, list[_Reader]] = {}
 
     @contextmanager
     def switched(self, on: bool) -> Iterator[None]:
@@ -153,22 +154,20 @@ class Isolation:
         return content
 
     def _ask(self, source: "TileSource", what: str, index: int) -> Any:
-        reader = self._reader(source)
+        # A list's pop and append need no lock.
+        idle = self._idle.setdefault(id(source), [])
+        try:
+            reader = idle.pop()
+        except IndexError:
+            reader = _Reader(source)
         try:
             answer = reader.ask(what, index)
         except UnreadableTileError:
-            self._idle.append(reader)
+            idle.append(reader)
             raise
         # After any other exception an answer may still come, to nobody's question: that reader is left.
-        self._idle.append(reader)
+        idle.append(reader)
         return answer
-
-    def _reader(self, source: "TileSource") -> _Reader:
-        try:
-            reader = self._idle.pop()
-        except IndexError:
-            return _Reader(source)
-        return reader if reader.source is source else _Reader(source)
 
 
 # The one of this process: a decoder that crashes takes down all that is in it.

@@ -75,7 +75,7 @@ def picture(path: Path, text: str, largest_bytes: int) -> Picture:
 
 
 def photograph(image: Image.Image, text: str) -> Picture:
-    """Embed tiles as JPEG, with every pixel's own color: a fifth of what a PNG takes.
+    """Embed tiles as JPEG without chroma subsampling: stains keep their edges, and a PNG is far larger.
 
     Args:
         image: The tiles.

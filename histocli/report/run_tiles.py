@@ -25,7 +25,7 @@ class RunTiles:
 
 
 def stain_picture(pairs: Sequence[tuple[bytes, bytes]]) -> Picture | None:
-    """The tiles as scanned in a row, and each below itself as normalized; None without tiles."""
+    """The tiles as scanned in a row, and below each the same as normalized; None without tiles."""
     if not pairs:
         return None
     step = SIDE_PX + GAP_PX

@@ -66,8 +66,8 @@ INTERVAL_METHODS = {
     "bootstrap (clustered by group, logit t)": "a bootstrap-t of whole groups on the logit scale",
     "logit (Mercaldo)": "Mercaldo's method on the logit scale",
     "logit (Mercaldo, groups as cases)": "Mercaldo's method on the logit scale with each group as one case",
-    "wald (sandwich)": "Wald's method with a robust error",
-    "wald (sandwich, clustered by group)": "Wald's method with an error that is robust to groups",
+    "wald (sandwich)": "Wald's method with a robust standard error",
+    "wald (sandwich, clustered by group)": "Wald's method with a standard error that is robust to groups",
 }
 
 

@@ -48,19 +48,20 @@ def test_a_crash_costs_one_tile_and_the_reader_is_replaced(tmp_path: Path) -> No
 
 def test_the_readers_stay_for_the_next_pass_and_end_with_the_isolation(tmp_path: Path) -> None:
     class_folders(tmp_path)
-    source = open_source(tmp_path)
-    indices = range(len(source.tiles))
+    sources = [open_source(tmp_path), open_source(tmp_path)]
 
     def children() -> set[int | None]:
         return {child.pid for child in multiprocessing.active_children()}
 
     others = children()
     with ISOLATION.switched(True):
-        list(load_batches(source, indices, 2, [], workers=1))
+        for source in sources:
+            list(load_batches(source, range(len(source.tiles)), 2, [], workers=1))
         first = children() - others
-        list(load_batches(source, indices, 2, [], workers=1))
+        for source in sources:
+            list(load_batches(source, range(len(source.tiles)), 2, [], workers=1))
         assert children() - others == first
-    assert first
+    assert len(first) == len(sources)
     deadline = time.monotonic() + 60
     while children() - others and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -87,11 +88,14 @@ def interrupted(_: Connection) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_reader_killed_from_outside_is_no_fault_of_its_tile(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM])
+def test_a_reader_ended_from_outside_is_no_fault_of_its_tile(
+    by: signal.Signals, tmp_path: Path
+) -> None:
     example = class_folders(tmp_path / "data")
     whole = open_source(tmp_path / "data")
-    once = Crashing(whole, at=1, by=signal.SIGKILL, once=tmp_path / "killed")
-    always = Crashing(whole, at=1, by=signal.SIGKILL)
+    once = Crashing(whole, at=1, by=by, once=tmp_path / "killed")
+    always = Crashing(whole, at=1, by=by)
     with ISOLATION.switched(True):
         np.testing.assert_array_equal(
             ISOLATION.read(once, 1), example.tiles[whole.tiles[1].id].pixels

@@ -46,6 +46,7 @@ def test_only_tiles_at_hand_are_shown_and_small(make_run: MakeRun) -> None:
     (shown,) = gallery(summary, {first: png()})
     assert first in shown.words
     assert (shown.picture.width, shown.picture.height) == (144, 144)
+    assert shown.picture.uri.startswith("data:image/jpeg;base64,")
 
 
 def test_a_run_without_evaluation_has_no_errors(make_run: MakeRun) -> None:

@@ -13,6 +13,7 @@ from histocli.errors import InputError, SettingsError
 from histocli.report.collect import collect_run
 from histocli.report.page import DISCLAIMER, FIGURE_BYTES, SECTIONS, write_page
 from histocli.report.pictures import picture
+from histocli.report.wording import INTERVAL_METHODS
 from histocli.run_record import RunRecord
 from tests.report.conftest import MakeRun
 
@@ -68,6 +69,11 @@ def test_the_page_loads_nothing(page: Page) -> None:
     without_pictures = re.sub(rf"({'|'.join(EMBEDDED)})[A-Za-z0-9+/=]+", "", page.source)
     for remote in ("http:", "https:", "//", "@import", "url("):
         assert remote not in without_pictures
+
+
+def test_the_methods_of_intervals_are_in_words(page: Page) -> None:
+    assert "bootstrap-t of whole groups" in page.text
+    assert not [name for name in INTERVAL_METHODS if "(" in name and name in page.text]
 
 
 def test_every_tag_is_closed_and_every_id_is_there_once(page: Page) -> None:

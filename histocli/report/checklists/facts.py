@@ -6,7 +6,7 @@ from typing import Any
 
 from histocli.plurals import counted
 from histocli.report.run_summary import RunSummary
-from histocli.report.wording import count, estimate, listed, metric_label, number
+from histocli.report.wording import count, estimate, interval_method, listed, metric_label, number
 
 Fact = Callable[[RunSummary], str | None]
 
@@ -142,7 +142,7 @@ def _measures(summary: RunSummary) -> str | None:
 
 def _uncertainty(summary: RunSummary) -> str | None:
     auroc = (_judged(summary, "metrics") or {}).get("auroc") or {}
-    return f"Intervals of the AUROC by {auroc['method']}." if auroc.get("method") else None
+    return f"Intervals of the AUROC by {interval_method(auroc)}." if auroc.get("method") else None
 
 
 def _performance(summary: RunSummary) -> str | None:
