@@ -3,10 +3,12 @@
 import json
 import pickle
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from histocli.cli.app import app
@@ -32,12 +34,23 @@ def facts(*arguments: object) -> dict[str, Any]:
     return found
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Of torch, in this process."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Tiles, a run, and what one process makes of them."""
     folder = tmp_path_factory.mktemp("workplace")
     write_phantom(folder / "data", tiles=90, seed=4)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, one_thread():
+        # Of the processes; Dask gives its own one thread, and another number rounds otherwise.
+        patch.setenv("OMP_NUM_THREADS", "1")
         patch.chdir(folder)
         facts("train", "data", *TRAIN)
         facts("predict", "run", "data", "--output", folder / "whole.csv", "--batch-size", 8)
